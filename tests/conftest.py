@@ -1,0 +1,31 @@
+"""Fixtures shared by all rooms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real meshes, poses and frame; skips where it is absent."""
+    folder = Path(os.environ.get("YAFF_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_absolute():
+        folder = (REPOSITORY / folder).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"real data not found at {folder}; set YAFF_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of derived geometry for the whole session; YAFF_TEST_CACHE keeps it between sessions."""
+    kept = os.environ.get("YAFF_TEST_CACHE")
+    if kept:
+        Path(kept).mkdir(parents=True, exist_ok=True)
+        return Path(kept)
+    return tmp_path_factory.mktemp("cache")
