@@ -146,7 +146,7 @@ class Grasps:
         grasp_type: Int[Array, "n"],
         **others: object,
     ) -> Grasps:
-        """A batch with the rest at its neutral value: mean shape, pregrasp = grasp, needs review, no reason."""
+        """A batch with the rest at its neutral value: mean shape, pregrasp = grasp, needs review."""
         n = len(pose)
 
         def floats(values: object) -> Array:
