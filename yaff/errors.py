@@ -1,7 +1,7 @@
 """The one family of exceptions that YAFF raises on purpose.
 
-Every message says *what* is wrong, *where* it is (file, frame, row) and *what to do* about it; the command line prints
-it as it stands and exits with status 2.
+Every message says *what* is wrong, *where* it is (file, frame, row) and *what to do* about it;
+the command line prints it as it stands and exits with status 2.
 """
 
 from __future__ import annotations

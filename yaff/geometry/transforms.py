@@ -1,6 +1,7 @@
 """Rigid transforms as arrays ``(..., 4, 4)`` named ``T_target_source`` and axis-angle vectors, in NumPy.
 
-``p_target = T_target_source @ p_source``. Everything is batched over the leading dimensions and computed in float64.
+``p_target = T_target_source @ p_source``. Everything is batched over the leading dimensions and computed in
+float64.
 """
 
 from __future__ import annotations

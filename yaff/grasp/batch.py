@@ -15,7 +15,7 @@ Array = np.ndarray
 
 
 class ReviewState(IntEnum):
-    """What is known of a grasp: by the machine (VERIFIED, NEEDS_REVIEW) or by a person (ACCEPTED, REJECTED)."""
+    """What is known: by the machine (VERIFIED, NEEDS_REVIEW) or by a person (ACCEPTED, REJECTED)."""
 
     NEEDS_REVIEW = 0
     VERIFIED = 1
