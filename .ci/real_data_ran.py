@@ -1,0 +1,52 @@
+"""Fail when a test marked ``realdata`` was skipped although the data is there.
+
+Usage: real_data_ran.py JUNIT_XML
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+
+def real_data_tests() -> set[tuple[str, str]]:
+    """(classname, name) of every collected test with the marker, as JUnit reports write them."""
+    listing = subprocess.run(
+        [sys.executable, "-m", "pytest", "-m", "realdata", "--collect-only", "-q", "--no-header"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    tests = set()
+    for line in listing.stdout.splitlines():
+        path, separator, name = line.partition("::")
+        if separator:
+            *classes, test = name.split("::")
+            tests.add((".".join([path.removesuffix(".py").replace("/", "."), *classes]), test))
+    return tests
+
+
+def main(report: str) -> int:
+    """Exit status: 0 when each real-data test ran, else 1."""
+    expected = real_data_tests()
+    ran, skipped = set(), []
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        key = (case.get("classname", ""), case.get("name", ""))
+        if key in expected:
+            skip = case.find("skipped")
+            if skip is None:
+                ran.add(key)
+            else:
+                skipped.append(f"{'::'.join(key)}: {skip.get('message', '')}")
+    missing = len(expected) - len(ran) - len(skipped)
+    if skipped or missing:
+        sys.stderr.write(f"{len(skipped)} real-data tests were skipped and {missing} did not run:\n")
+        sys.stderr.write("".join(f"  {line}\n" for line in skipped))
+        return 1
+    sys.stdout.write(f"real data: all {len(ran)} tests ran\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

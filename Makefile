@@ -1,0 +1,39 @@
+# setup: make .venv and install; demo: the whole pipeline on built-in parts; test, lint, bench: what their names say.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST_FLAGS ?=
+BUILD_FLAGS ?=
+
+.PHONY: setup demo test lint bench pictures clean
+
+setup: $(STAMP)
+
+# torch first: its wheel is the largest by far, and a failure there should be seen before anything else is fetched.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[cluster,dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/yaff build configs/demo.toml $(BUILD_FLAGS)
+
+test: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(BENCH_FLAGS)
+
+# The pictures of the README, from the built-in hand and the stand-ins only.
+pictures: setup
+	$(BIN)/python -m benchmarks.pictures docs/pictures
+
+clean:
+	rm -rf out build dist .pytest_cache .ruff_cache
