@@ -1,0 +1,57 @@
+"""Pinhole camera: projection of points, image boxes. OpenCV axes; the centre of the first pixel is (0, 0)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from yaff.geometry.transforms import apply
+
+Array = np.ndarray
+
+
+def project_points(
+    points: Float[Array, "*batch n 3"], intrinsics: Float[Array, "*batch 3 3"]
+) -> Float64[Array, "*batch n 2"]:
+    """Pixels (u right, v down) of points in the camera frame (metres); NaN for points not in front of the camera."""
+    points = np.asarray(points, np.float64)
+    homogeneous = points @ np.swapaxes(np.asarray(intrinsics, np.float64), -1, -2)
+    depth = homogeneous[..., 2:]
+    return homogeneous[..., :2] / np.where(depth > 1e-9, depth, np.nan)
+
+
+def unproject_depth(depth: Float[Array, "h w"], intrinsics: Float[Array, "3 3"]) -> Float64[Array, "h w 3"]:
+    """Camera-frame points (metres) of a depth image (metres along the optical axis); NaN stays NaN."""
+    height, width = depth.shape
+    v, u = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
+    rays = np.stack([u, v, np.ones_like(u)], -1) @ np.linalg.inv(np.asarray(intrinsics, np.float64)).T
+    return rays * np.asarray(depth, np.float64)[..., None]
+
+
+def image_boxes(
+    points: Sequence[Float[Array, "_ 3"]],
+    Ts_camera_object: Float[Array, "k 4 4"],
+    intrinsics: Float[Array, "3 3"],
+) -> Float64[Array, "k 4"]:
+    """Boxes (x1, y1, x2, y2) of all projected points of each instance, pixels, not clipped to the image.
+
+    This is what YCB-Video's ``box.txt`` holds. NaN for an instance with no point in front of the camera.
+
+    Args:
+        points: of each instance, model frame, metres.
+    """
+    boxes = np.full((len(points), 4), np.nan)
+    for k, (model_points, T) in enumerate(zip(points, Ts_camera_object, strict=True)):
+        pixels = project_points(apply(T, model_points), intrinsics)
+        pixels = pixels[np.isfinite(pixels[:, 0])]
+        if len(pixels):
+            boxes[k, :2], boxes[k, 2:] = pixels.min(0), pixels.max(0)
+    return boxes
+
+
+def clip_boxes(boxes: Float[Array, "k 4"], size: tuple[int, int]) -> Float64[Array, "k 4"]:
+    """Boxes cut to an image of ``size`` = (width, height); those outside end with no area at its border."""
+    limit = np.array([size[0] - 1, size[1] - 1, size[0] - 1, size[1] - 1], np.float64)
+    return np.clip(boxes, 0.0, limit)
