@@ -1,0 +1,144 @@
+"""Everything the search can be told, in one frozen configuration that is stored with its verdicts. SI units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from yaff.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ProposalConfig:
+    """Where wrist and preshape are proposed."""
+
+    opposition_points: int = 1500
+    """Surface points from which opposing surface is looked for, per object."""
+    opposition_angle: float = 0.6
+    """Largest angle between the surface normals and the opposition axis, radians."""
+    candidates: int = 1536
+    """Placements drawn for each object and type, of which the least colliding go on to refinement."""
+    aperture_steps: int = 12
+    """Closures of the preshape, open to closed, that are tabulated."""
+    clearance: float = 0.006
+    """How much wider than the object the hand is opened, metres."""
+
+
+@dataclass(frozen=True)
+class RefinementConfig:
+    """The batched gradient descent on wrist and degrees of freedom."""
+
+    batch: int = 96
+    """Candidates refined for each object and type."""
+    iterations: int = 100
+    """Steps of Adam."""
+    step: float = 0.002
+    """Step size at the start, metres; angles take the step over their lever."""
+    finger_lever: float = 0.04
+    """Metres that the skin moves for one radian of a finger joint, about."""
+    wrist_lever: float = 0.1
+    """Metres that the skin moves for one radian of the wrist, about."""
+    skin_depth: float = 0.001
+    """How deep skin pads are drawn into the object: soft skin flattens where it touches, metres."""
+    contact_weight: float = 1.0
+    penetration_weight: float = 6.0
+    normal_weight: float = 0.03
+    balance_weight: float = 0.05
+    posture_weight: float = 0.02
+    avoid_weight: float = 2.0
+    avoid_distance: float = 0.006
+    """Patches that must not touch stay this far off, metres."""
+    self_weight: float = 2.0
+    rounds: int = 2
+    """How many batches are tried while fewer grasps than wanted are verified."""
+
+
+@dataclass(frozen=True)
+class PhysicsConfig:
+    """The articulated hand in PyBullet: closing, settling, shaking."""
+
+    time_step: float = 1.0 / 240.0
+    """Seconds."""
+    friction: float = 0.6
+    """Combined Coulomb friction of skin and object."""
+    torsional_friction: float = 0.02
+    """Combined torsional friction, metres (radius of the contact patch)."""
+    skin_margin: float = 0.0015
+    """Compliance of the skin: rigid links are this much thinner than the hand, metres."""
+    closing_time: float = 0.9
+    """Seconds at most that the fingers close."""
+    closing_speed: float = 3.0
+    """Speed of the closing joints, radians per second."""
+    squeeze: float = 0.35
+    """How far beyond the refined posture the fingers are asked to close, radians."""
+    least_force: float = 3.0
+    """Fingertip force at the least, newtons."""
+    most_force: float = 12.0
+    """Fingertip force at the most, newtons."""
+    force_per_weight: float = 2.5
+    """Grip force of each side of the opposition in weights of the object over the friction."""
+    passive_torque: float = 0.6
+    """Torque with which joints that do not close hold their place, newton metres."""
+    shake_time: float = 1.0
+    """Seconds of one weight along each of the six axes."""
+    most_translation: float = 0.02
+    """Motion of the object's centre under a shake, metres."""
+    most_rotation: float = 0.2617993877991494
+    """Rotation of the object under a shake, radians (15 degrees)."""
+    settle_translation: float = 0.05
+    """Motion of the object while the hand closes beyond which the grasp is another one, metres."""
+    gravity: float = 9.81
+
+
+@dataclass(frozen=True)
+class SelectionConfig:
+    """Which verified grasps are kept."""
+
+    keep: int = 5
+    """Grasps kept for each object and type."""
+    least_distance: float = 0.02
+    """Two kept grasps differ by this in wrist position (metres) or by ``least_angle``."""
+    least_angle: float = 0.3490658503988659
+    """Radians (20 degrees)."""
+    most_penetration: float = 0.004
+    """Deepest skin point of a kept grasp, metres."""
+    most_self_penetration: float = 0.006
+    """Deepest overlap of the hand with itself in a kept grasp, metres."""
+    contact_distance: float = 0.003
+    """Skin this close to the object touches it, metres."""
+
+
+@dataclass(frozen=True)
+class PregraspConfig:
+    """How the hand comes to the grasp."""
+
+    distance: float = 0.08
+    """How far the wrist is drawn back along the approach, metres."""
+    steps: int = 6
+    """Postures checked on the way."""
+    tolerance: float = 0.004
+    """Skin may pass this deep through the object on the way (contact at the start of the way included), metres."""
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """The whole search: propose, refine, close in physics, verify, select."""
+
+    propose: ProposalConfig = field(default_factory=ProposalConfig)
+    refine: RefinementConfig = field(default_factory=RefinementConfig)
+    physics: PhysicsConfig = field(default_factory=PhysicsConfig)
+    pregrasp: PregraspConfig = field(default_factory=PregraspConfig)
+    select: SelectionConfig = field(default_factory=SelectionConfig)
+
+    def __post_init__(self) -> None:
+        counts = {
+            "propose.candidates": self.propose.candidates,
+            "refine.batch": self.refine.batch,
+            "refine.iterations": self.refine.iterations,
+            "refine.rounds": self.refine.rounds,
+            "select.keep": self.select.keep,
+        }
+        for name, value in counts.items():
+            if value < 1:
+                raise ConfigError(f"search.{name} is {value}", remedy="give a count of at least 1")
+        if self.physics.friction <= 0.0 or self.physics.time_step <= 0.0:
+            raise ConfigError("search.physics.friction and time_step must be positive")

@@ -1,0 +1,362 @@
+"""An articulated hand and one object in PyBullet: close until the fingers stall, then shake.
+
+The world frame is the hand frame (root joint at the origin, axes of the template): the palm is fixed, the object free,
+and there is no gravity until a shake applies one weight of the object along one of its axes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import pybullet
+from jaxtyping import Float
+
+from yaff.errors import PhysicsError
+from yaff.geometry.transforms import (
+    apply,
+    invert,
+    make_transform,
+    quaternion_wxyz_from_rotation,
+    rotation_angle,
+    rotation_from_quaternion_wxyz,
+)
+from yaff.hand import Anatomy, BonePiece, HandModel
+from yaff.objects import ObjectModel
+from yaff.search.config import PhysicsConfig
+
+Array = np.ndarray
+
+PALM = -1
+"""PyBullet's index of the base of a body."""
+
+COLLISION_MARGIN = 0.0005
+"""Bullet keeps convex hulls apart by the sum of their margins; the hand's pieces are made thinner by that sum, metres."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What closing the hand came to."""
+
+    dof: Float[Array, "dof"]
+    """Joint angles, radians."""
+    T_hand_object: Float[Array, "4 4"]
+    moved: float
+    """How far the object's centre moved while the hand closed, metres."""
+    contacts: int
+    """Links of the hand that press on the object."""
+    target: Float[Array, "dof"]
+    """What the motors were asked for, radians."""
+    torque: Float[Array, "dof"]
+    """With how much torque, newton metres."""
+    state: int
+    """PyBullet's identifier of the saved state from which the shakes start."""
+
+
+@dataclass(frozen=True)
+class Shaken:
+    """Motion of the object relative to the hand in each direction of :data:`yaff.grasp.SHAKE_DIRECTIONS`."""
+
+    translation: Float[Array, "6"]
+    """Metres; the most at any time of the shake."""
+    rotation: Float[Array, "6"]
+    """Radians; the most at any time of the shake."""
+    tried: int
+    """Directions that were tried; the shakes stop at the first that fails unless all are wanted."""
+    held: bool
+
+
+class HandWorld:
+    """One hand and one object in a PyBullet world of their own; reused for any number of grasps.
+
+    Args:
+        model: the hand.
+        anatomy: its degrees of freedom; each becomes a revolute joint.
+        pieces: convex pieces per bone, already thinner than the skin by the compliance margin.
+        obj: the object; its convex pieces collide, its mass and inertia are its real ones.
+        config: friction, forces, times and what counts as held.
+
+    Raises:
+        PhysicsError: the bodies could not be made.
+    """
+
+    def __init__(
+        self,
+        model: HandModel,
+        anatomy: Anatomy,
+        pieces: Sequence[BonePiece],
+        obj: ObjectModel,
+        config: PhysicsConfig,
+    ) -> None:
+        self.config = config
+        self._object = obj
+        self._anatomy = anatomy
+        self._client = pybullet.connect(pybullet.DIRECT)
+        if self._client < 0:
+            raise PhysicsError("PyBullet could not start a world", remedy="run `yaff doctor`")
+        try:
+            self._configure()
+            self._hand = self._make_hand(model, anatomy, pieces)
+            self._body = self._make_object(obj)
+        except pybullet.error as error:
+            self.close_world()
+            raise PhysicsError(f"PyBullet refused a body: {error}", where=obj.name) from error
+        self._weight = obj.mass * config.gravity
+
+    def __enter__(self) -> HandWorld:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close_world()
+
+    def close_world(self) -> None:
+        """Disconnect from PyBullet; the world is gone."""
+        if self._client >= 0:
+            pybullet.disconnect(self._client)
+            self._client = -1
+
+    # ------------------------------------------------------------------ bodies
+
+    def _configure(self) -> None:
+        pybullet.setPhysicsEngineParameter(
+            fixedTimeStep=self.config.time_step,
+            deterministicOverlappingPairs=1,
+            enableFileCaching=0,
+            physicsClientId=self._client,
+        )
+        pybullet.setGravity(0, 0, 0, physicsClientId=self._client)
+
+    def _hull(self, vertices: Array) -> int:
+        return pybullet.createCollisionShape(
+            pybullet.GEOM_MESH, vertices=np.asarray(vertices, np.float64).tolist(), physicsClientId=self._client
+        )
+
+    def _compound(self, pieces: Sequence[Array]) -> int:
+        """One collision shape of several convex pieces; PyBullet takes compounds of hulls from files only."""
+        with tempfile.TemporaryDirectory(prefix="yaff-") as folder:
+            path = Path(folder) / "pieces.obj"
+            path.write_text(_obj_of_pieces(pieces), encoding="ascii")
+            return pybullet.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path), physicsClientId=self._client)
+
+    def _make_hand(self, model: HandModel, anatomy: Anatomy, pieces: Sequence[BonePiece]) -> int:
+        by_bone: dict[int, list[Array]] = {}
+        for piece in pieces:
+            by_bone.setdefault(piece.bone, []).append(np.asarray(piece.vertices))
+        joints = model.rest_joints
+        last_link: dict[int, int] = {0: 0}  # bone -> PyBullet's parent index (0 is the base)
+        shapes, positions, masses, centres, parents, axes = [], [], [], [], [], []
+        freedoms = anatomy.degrees_of_freedom
+        self._bone_of_link: list[int] = []
+        for k, freedom in enumerate(freedoms):
+            bone = freedom.joint
+            parent_bone = int(model.parents[bone])
+            first = k == 0 or freedoms[k - 1].joint != bone
+            final = k == len(freedoms) - 1 or freedoms[k + 1].joint != bone
+            parents.append(last_link[parent_bone] if first else k)
+            positions.append((joints[bone] - joints[parent_bone]).tolist() if first else [0.0, 0.0, 0.0])
+            axes.append(np.asarray(freedom.axis, np.float64).tolist())
+            collides = final and bone in by_bone
+            shapes.append(self._hull(np.concatenate(by_bone[bone])) if collides else -1)
+            # the light links between the axes of one joint need some mass for the solver
+            masses.append(0.02 if final else 0.004)
+            centres.append(np.concatenate(by_bone[bone]).mean(0).tolist() if collides else [0.0, 0.0, 0.0])
+            self._bone_of_link.append(bone)
+            last_link[bone] = k + 1
+        count = len(freedoms)
+        identity = [[0.0, 0.0, 0.0, 1.0]] * count
+        hand = pybullet.createMultiBody(
+            baseMass=0.0,
+            baseCollisionShapeIndex=self._compound(by_bone[0]),
+            basePosition=[0.0, 0.0, 0.0],
+            linkMasses=masses,
+            linkCollisionShapeIndices=shapes,
+            linkVisualShapeIndices=[-1] * count,
+            linkPositions=positions,
+            linkOrientations=identity,
+            linkInertialFramePositions=centres,
+            linkInertialFrameOrientations=identity,
+            linkParentIndices=parents,
+            linkJointTypes=[pybullet.JOINT_REVOLUTE] * count,
+            linkJointAxis=axes,
+            physicsClientId=self._client,
+        )
+        if hand < 0:
+            raise PhysicsError("PyBullet could not make the hand", where=model.name)
+        for link in range(PALM, count):
+            changes: dict[str, object] = {"lateralFriction": 1.0, "spinningFriction": 0.0, "rollingFriction": 0.0}
+            changes["collisionMargin"] = COLLISION_MARGIN
+            if link != PALM and shapes[link] < 0:
+                changes["localInertiaDiagonal"] = [1e-6] * 3
+            pybullet.changeDynamics(hand, link, physicsClientId=self._client, **changes)
+        self._links = list(range(count))
+        return hand
+
+    def _make_object(self, obj: ObjectModel) -> int:
+        moments, axes = np.linalg.eigh(np.asarray(obj.inertia, np.float64))
+        if np.linalg.det(axes) < 0:
+            axes[:, 0] = -axes[:, 0]
+        # the body's frame is the principal frame, so that Bullet's diagonal inertia is exact
+        self._T_object_body = make_transform(axes, np.asarray(obj.centre_of_mass, np.float64))
+        T_body_object = invert(self._T_object_body)
+        body = pybullet.createMultiBody(
+            baseMass=float(obj.mass),
+            baseCollisionShapeIndex=self._compound([apply(T_body_object, np.asarray(p)) for p in obj.pieces]),
+            basePosition=[0.0, 0.0, 1.0],
+            physicsClientId=self._client,
+        )
+        if body < 0:
+            raise PhysicsError("PyBullet could not make the object", where=obj.name)
+        # Bullet multiplies lateral friction and cross-multiplies torsional friction of the two bodies
+        pybullet.changeDynamics(
+            body,
+            PALM,
+            lateralFriction=self.config.friction,
+            spinningFriction=self.config.torsional_friction,
+            rollingFriction=0.0,
+            collisionMargin=COLLISION_MARGIN,
+            localInertiaDiagonal=moments.tolist(),
+            activationState=pybullet.ACTIVATION_STATE_DISABLE_SLEEPING,
+            physicsClientId=self._client,
+        )
+        return body
+
+    # ------------------------------------------------------------------ state
+
+    def _place(self, dof: Array, T_hand_object: Array) -> None:
+        for link, angle in zip(self._links, dof, strict=True):
+            pybullet.resetJointState(self._hand, link, float(angle), 0.0, physicsClientId=self._client)
+        T = T_hand_object @ self._T_object_body
+        w, x, y, z = quaternion_wxyz_from_rotation(T[:3, :3])
+        pybullet.resetBasePositionAndOrientation(
+            self._body, T[:3, 3].tolist(), [x, y, z, w], physicsClientId=self._client
+        )
+        pybullet.resetBaseVelocity(self._body, [0, 0, 0], [0, 0, 0], physicsClientId=self._client)
+
+    def _body_pose(self) -> Array:
+        position, (x, y, z, w) = pybullet.getBasePositionAndOrientation(self._body, physicsClientId=self._client)
+        return make_transform(rotation_from_quaternion_wxyz(np.array([w, x, y, z])), np.array(position))
+
+    def _angles(self) -> Array:
+        states = pybullet.getJointStates(self._hand, self._links, physicsClientId=self._client)
+        return np.array([s[0] for s in states])
+
+    def _drive(self, target: Array, torque: Array) -> None:
+        for link, angle, limit in zip(self._links, target, torque, strict=True):
+            pybullet.setJointMotorControl2(
+                self._hand,
+                link,
+                pybullet.POSITION_CONTROL,
+                targetPosition=float(angle),
+                force=float(limit),
+                maxVelocity=self.config.closing_speed,
+                physicsClientId=self._client,
+            )
+
+    def _pressing(self) -> int:
+        points = pybullet.getContactPoints(self._hand, self._body, physicsClientId=self._client)
+        return len({p[3] for p in points if p[9] > 0.0})
+
+    # ------------------------------------------------------------------ closing and shaking
+
+    def close(
+        self,
+        dof: Float[Array, "dof"],
+        target: Float[Array, "dof"],
+        torque: Float[Array, "dof"],
+        T_hand_object: Float[Array, "4 4"],
+    ) -> Settled:
+        """Close the hand from ``dof`` towards ``target`` until fingers and object rest.
+
+        Args:
+            dof: joint angles to start from, radians.
+            target: joint angles asked for; beyond the surface, so that the motors press with their torque.
+            torque: largest torque of each joint, newton metres.
+            T_hand_object: where the object starts.
+        """
+        self._place(dof, T_hand_object)
+        self._drive(target, torque)
+        start = self._body_pose()
+        steps = round(self.config.closing_time / self.config.time_step)
+        calm = 0
+        for step in range(steps):
+            pybullet.stepSimulation(physicsClientId=self._client)
+            if step % 8 == 7:
+                linear, angular = pybullet.getBaseVelocity(self._body, physicsClientId=self._client)
+                states = pybullet.getJointStates(self._hand, self._links, physicsClientId=self._client)
+                fastest = max(abs(s[1]) for s in states)
+                resting = np.linalg.norm(linear) < 0.005 and np.linalg.norm(angular) < 0.1 and fastest < 0.1
+                calm = calm + 1 if resting else 0
+                if (
+                    calm >= 3
+                    or np.linalg.norm(self._body_pose()[:3, 3] - start[:3, 3]) > self.config.settle_translation
+                ):
+                    break
+        pose = self._body_pose()
+        return Settled(
+            dof=self._angles(),
+            T_hand_object=pose @ invert(self._T_object_body),
+            moved=float(np.linalg.norm(pose[:3, 3] - start[:3, 3])),
+            contacts=self._pressing(),
+            target=target,
+            torque=torque,
+            state=pybullet.saveState(physicsClientId=self._client),
+        )
+
+    def shake(self, settled: Settled, *, every_direction: bool = False) -> Shaken:
+        """One weight of the object along each axis of the object, both ways, a second each, from the settled state.
+
+        Args:
+            settled: what :meth:`close` returned; its saved state is consumed.
+            every_direction: go on after a direction has failed, so that every measure is known.
+        """
+        config = self.config
+        self._drive(settled.target, settled.torque)  # motors are not part of PyBullet's saved state
+        translation, rotation = np.zeros(6), np.zeros(6)
+        steps = round(config.shake_time / config.time_step)
+        tried, held = 0, True
+        for direction in range(6):
+            pybullet.restoreState(settled.state, physicsClientId=self._client)
+            start = self._body_pose()
+            axis = settled.T_hand_object[:3, direction // 2] * (1.0 if direction % 2 == 0 else -1.0)
+            force = (axis * self._weight).tolist()
+            for step in range(steps):
+                position = pybullet.getBasePositionAndOrientation(self._body, physicsClientId=self._client)[0]
+                pybullet.applyExternalForce(
+                    self._body, PALM, force, position, pybullet.WORLD_FRAME, physicsClientId=self._client
+                )
+                pybullet.stepSimulation(physicsClientId=self._client)
+                if step % 6 == 5:
+                    pose = self._body_pose()
+                    translation[direction] = max(translation[direction], np.linalg.norm(pose[:3, 3] - start[:3, 3]))
+                    turned = float(rotation_angle(pose[:3, :3] @ start[:3, :3].T))
+                    rotation[direction] = max(rotation[direction], turned)
+                    if translation[direction] > config.most_translation or turned > config.most_rotation:
+                        held = False
+                        break
+            tried += 1
+            if not held and not every_direction:
+                break
+        self.forget(settled)
+        return Shaken(translation=translation, rotation=rotation, tried=tried, held=held)
+
+    def forget(self, settled: Settled) -> None:
+        """Free the saved state of a grasp that will not be shaken."""
+        pybullet.removeState(settled.state, physicsClientId=self._client)
+
+
+def _obj_of_pieces(pieces: Sequence[Array]) -> str:
+    """A Wavefront file with one named object per convex piece; faces are a fan, Bullet takes the hull of the points."""
+    lines: list[str] = []
+    offset = 1
+    for k, piece in enumerate(pieces):
+        lines.append(f"o piece{k}")
+        lines += [f"v {x:.9f} {y:.9f} {z:.9f}" for x, y, z in piece]
+        lines += [f"f {offset} {offset + i} {offset + i + 1}" for i in range(1, len(piece) - 1)]
+        offset += len(piece)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,138 @@
+"""Wrist poses and preshapes that bring the two sides of a type's opposition onto opposing surface of the object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from yaff.geometry.transforms import make_transform
+from yaff.objects import ObjectModel
+from yaff.search.config import ProposalConfig
+from yaff.search.opposition import OppositionPairs
+from yaff.search.rig import HandRig, TypeSkin
+from yaff.taxonomy import GraspType
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """``n`` hands about to grasp: where the wrist is and how the fingers stand."""
+
+    T_object_hand: Float[Array, "n 4 4"]
+    dof: Float[Array, "n dof"]
+    """Degrees of freedom, radians."""
+    posture: Float[Array, "n dof"]
+    """The preshape that each candidate started from, radians."""
+    score: Float[Array, "n"]
+    """Less is better; what it counts is the maker's business."""
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def rows(self, index: Array) -> Candidates:
+        """The candidates of these rows."""
+        return Candidates(self.T_object_hand[index], self.dof[index], self.posture[index], self.score[index])
+
+
+@dataclass(frozen=True)
+class PreshapeTable:
+    """A type's preshape at several closures, in the hand frame."""
+
+    dof: Float[Array, "closures dof"]
+    first: Float[Array, "closures 3"]
+    """Centre of the first side of the opposition, metres."""
+    second: Float[Array, "closures 3"]
+    skin: Float[Array, "closures v 3"]
+    """Sampled skin for collision, metres."""
+    groups: tuple[Float[Array, "closures v 3"], ...]
+    """Skin of each contact group, metres."""
+
+    @property
+    def aperture(self) -> Float[Array, "closures"]:
+        """Distance between the two sides, metres."""
+        return np.linalg.norm(self.second - self.first, axis=1)
+
+    @classmethod
+    def of(cls, rig: HandRig, kind: GraspType, steps: int) -> PreshapeTable:
+        """Pose the hand at ``steps`` closures from open to closed."""
+        dof = rig.posture(kind, np.linspace(0.0, 1.0, steps))
+        zero = np.zeros((steps, 3))
+        vertices = rig.model.vertices(rig.anatomy.pose_from_dof(dof), zero, zero) - rig.model.root()
+        skin = TypeSkin.of(rig, kind)
+
+        def centre(groups: tuple[Array, ...]) -> Array:
+            return np.mean([vertices[:, g].mean(axis=1) for g in groups], axis=0)
+
+        return cls(
+            dof=dof,
+            first=centre(skin.first),
+            second=centre(skin.second),
+            skin=vertices[:, rig.skin_sample],
+            groups=tuple(vertices[:, g] for g in skin.groups),
+        )
+
+
+def propose(
+    rig: HandRig,
+    kind: GraspType,
+    obj: ObjectModel,
+    pairs: OppositionPairs,
+    config: ProposalConfig,
+    keep: int,
+    rng: np.random.Generator,
+) -> Candidates:
+    """The least colliding of many placements of the type's opposition on pairs of opposing surface points.
+
+    Returns:
+        At most ``keep`` candidates, best first; none if the object has no extent that suits the type.
+    """
+    table = PreshapeTable.of(rig, kind, config.aperture_steps)
+    least, most = kind.size
+    usable = np.flatnonzero((pairs.thickness >= least) & (pairs.thickness <= most))
+    if not len(usable):
+        empty = np.zeros((0, table.dof.shape[1]))
+        return Candidates(np.zeros((0, 4, 4)), empty, empty, np.zeros(0))
+    row = rng.choice(usable, size=config.candidates)
+    flip = rng.random(config.candidates) < 0.5
+    start = np.where(flip[:, None], pairs.second[row], pairs.first[row])
+    end = np.where(flip[:, None], pairs.first[row], pairs.second[row])
+    wanted = pairs.thickness[row] + config.clearance
+    closure = np.abs(table.aperture[None] - wanted[:, None]).argmin(axis=1)
+
+    # the hand's opposition frame: axis from first to second side, then the direction of the fingers across it
+    hand_axis = table.second - table.first
+    hand_frame = _frames(hand_axis, np.array([-1.0, 0.0, 0.0]) + np.zeros_like(hand_axis))[closure]
+    object_frame = _frames(end - start, rng.normal(size=start.shape))
+    rotation = object_frame @ np.swapaxes(hand_frame, 1, 2)
+    hand_middle = 0.5 * (table.first + table.second)[closure]
+    middle = 0.5 * (start + end)
+    translation = middle - (rotation @ hand_middle[..., None])[..., 0]
+
+    score = np.zeros(config.candidates)
+    for part in np.array_split(np.arange(config.candidates), max(1, config.candidates // 256)):
+        skin = table.skin[closure[part]] @ np.swapaxes(rotation[part], 1, 2) + translation[part, None]
+        depth = np.maximum(-obj.sdf.distance(skin) - 0.003, 0.0)
+        score[part] = 4.0 * depth.mean(axis=1) + 0.2 * depth.max(axis=1)
+        for group in table.groups:
+            points = group[closure[part]] @ np.swapaxes(rotation[part], 1, 2) + translation[part, None]
+            score[part] += np.abs(obj.sdf.distance(points)).min(axis=1) / len(table.groups)
+    order = np.argsort(score, kind="stable")
+    # half of the places go to the best, half to any of the better third, for variety
+    best = order[: keep // 2]
+    others = order[keep // 2 : max(keep, config.candidates // 3)]
+    rest = rng.choice(others, size=min(len(others), keep - len(best)), replace=False)
+    chosen = np.concatenate([best, np.sort(rest)])
+    chosen = chosen[np.argsort(score[chosen], kind="stable")]
+    dof = table.dof[closure[chosen]]
+    return Candidates(make_transform(rotation[chosen], translation[chosen]), dof, dof.copy(), score[chosen])
+
+
+def _frames(axis: Float[Array, "n 3"], hint: Float[Array, "n 3"]) -> Float[Array, "n 3 3"]:
+    """Right-handed frames whose first column is ``axis`` and whose second is ``hint`` made orthogonal to it."""
+    first = axis / np.linalg.norm(axis, axis=1, keepdims=True)
+    second = hint - np.sum(hint * first, axis=1, keepdims=True) * first
+    second /= np.linalg.norm(second, axis=1, keepdims=True)
+    return np.stack([first, second, np.cross(first, second)], axis=2)

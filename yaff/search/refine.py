@@ -1,0 +1,155 @@
+"""Many candidates at once, by gradient through hand and signed distance, until the right skin lies on the object.
+
+The loss adds, in squared centimetres or without unit:
+
+* contact: the nearest skin of each group that must touch lies ``skin_depth`` inside the surface;
+* normals: skin and surface face each other there;
+* balance: unit forces of the two sides cancel, in force and in torque (differentiable force closure, Liu et al.,
+  "Synthesizing diverse and physically stable grasps", RA-L 2022, eq. 4);
+* penetration of the object by any skin, of the hand by itself, of the distance kept by skin that must not touch;
+* posture: the preshape of the type.
+
+Joint limits hold exactly: degrees of freedom are clipped after each step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from yaff.geometry.signed_distance import TorchSignedDistance
+from yaff.geometry.torch_rotations import rotation_from_axis_angle
+from yaff.objects import ObjectModel
+from yaff.search.config import RefinementConfig
+from yaff.search.propose import Candidates
+from yaff.search.rig import HandRig, TypeSkin
+from yaff.taxonomy import GraspType
+
+CENTIMETRE = 0.01
+PALM_CONTACTS, PAD_CONTACTS = 8, 3
+"""Vertices that count as touching: the palm is larger than a pad."""
+
+
+class Refiner:
+    """The loss of one object and one type, and the descent on it."""
+
+    def __init__(self, rig: HandRig, kind: GraspType, obj: ObjectModel, config: RefinementConfig) -> None:
+        self._config = config
+        self._rig = rig
+        self._distance = TorchSignedDistance(obj.sdf)
+        self._centre = torch.tensor(obj.centre_of_mass, dtype=torch.float32)
+        self._radius = float(obj.radius)
+        self._may_miss = kind.may_miss
+        self._root = torch.tensor(rig.model.root(), dtype=torch.float32)
+        self._limits = torch.tensor(np.stack([rig.anatomy.lower, rig.anatomy.upper]), dtype=torch.float32)
+        skin = TypeSkin.of(rig, kind)
+        self._vertices = np.unique(np.concatenate([rig.skin_sample, skin.avoid, *skin.groups]))
+        row_of = {int(v): k for k, v in enumerate(self._vertices)}
+        self._groups = [torch.tensor([row_of[int(v)] for v in group]) for group in skin.groups]
+        self._avoid = torch.tensor([row_of[int(v)] for v in skin.avoid], dtype=torch.long)
+        sides = [1.0 / len(skin.first)] * len(skin.first) + [1.0 / len(skin.second)] * len(skin.second)
+        self._force = torch.tensor(sides + [0.0] * len(skin.also))
+        self._counts = [PALM_CONTACTS if group.name == "palm" else PAD_CONTACTS for group in kind.groups]
+        self._bones = torch.tensor(rig.vertex_bones[self._vertices])
+        self._normals = torch.tensor(rig.rest_normals[self._vertices], dtype=torch.float32)
+        bones, centres, radii = rig.spheres
+        first, second = rig.sphere_pairs
+        self._sphere_bones = torch.tensor(bones)
+        self._sphere_centres = torch.tensor(centres, dtype=torch.float32)
+        self._pairs = torch.tensor(first), torch.tensor(second)
+        self._sphere_reach = torch.tensor(radii[first] + radii[second], dtype=torch.float32)
+
+    def refine(self, candidates: Candidates) -> Candidates:
+        """Descend from these candidates; the score of the result is its loss, and the order is kept."""
+        config = self._config
+        rotation = torch.tensor(candidates.T_object_hand[:, :3, :3], dtype=torch.float32)
+        origin = torch.tensor(candidates.T_object_hand[:, :3, 3], dtype=torch.float32)
+        posture = torch.tensor(candidates.posture, dtype=torch.float32)
+        # one unit of each variable moves skin by about the same distance
+        move = torch.zeros_like(origin, requires_grad=True)
+        turn = torch.zeros_like(origin, requires_grad=True)
+        bend = torch.zeros_like(posture, requires_grad=True)
+        start = torch.tensor(candidates.dof, dtype=torch.float32)
+        optimiser = torch.optim.Adam([move, turn, bend], lr=config.step)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.iterations, eta_min=0.05 * config.step)
+        per_finger, per_wrist = 1.0 / config.finger_lever, 1.0 / config.wrist_lever
+
+        def state() -> tuple[Tensor, Tensor, Tensor]:
+            return rotation @ rotation_from_axis_angle(turn * per_wrist), origin + move, start + bend * per_finger
+
+        for _ in range(config.iterations):
+            optimiser.zero_grad()
+            loss = self.loss(*state(), posture)
+            loss.sum().backward()
+            optimiser.step()
+            schedule.step()
+            with torch.no_grad():
+                allowed = torch.clip(start + bend * per_finger, self._limits[0], self._limits[1])
+                bend.copy_((allowed - start) / per_finger)
+        with torch.no_grad():
+            turned, moved, dof = state()
+        final = self.loss(turned, moved, dof, posture).detach()
+        T = np.zeros((len(final), 4, 4))
+        T[:, :3, :3] = _orthonormal(turned.numpy().astype(np.float64))
+        T[:, :3, 3] = moved.numpy()
+        T[:, 3, 3] = 1.0
+        return Candidates(T, dof.numpy().astype(np.float64), candidates.posture, final.numpy().astype(np.float64))
+
+    def loss(self, rotation: Tensor, origin: Tensor, dof: Tensor, posture: Tensor) -> Tensor:
+        """The loss (n,) of wrists (n, 3, 3), (n, 3) and degrees of freedom (n, dof); posture is the preshape."""
+        config = self._config
+        rotations = self._rig.anatomy.rotations_from_dof_torch(dof)
+        translation = origin - self._root
+        layer = self._rig.layer
+        points, _ = layer.forward_rotations(rotations, rotation, translation, vertex_indices=self._vertices)
+        turns, joints = layer.bone_transforms(rotations, rotation, translation)
+        if not points.requires_grad:
+            points = points.detach().requires_grad_()
+        distance = self._distance(points)
+        (outward,) = torch.autograd.grad(distance.sum(), points, retain_graph=True)
+        outward = torch.nn.functional.normalize(outward.detach(), dim=-1)
+        skin_normals = (turns[:, self._bones] @ self._normals[None, :, :, None])[..., 0]
+        facing = 1.0 + (skin_normals * outward).sum(-1)
+
+        contact, normal, force, torque = [], [], 0.0, 0.0
+        for k, group in enumerate(self._groups):
+            near, which = torch.topk(distance[:, group], min(self._counts[k], len(group)), dim=1, largest=False)
+            rows = group[which]
+            gap = (near + config.skin_depth) / CENTIMETRE
+            contact.append(
+                torch.nn.functional.smooth_l1_loss(gap, torch.zeros_like(gap), beta=0.5, reduction="none").mean(1)
+            )
+            normal.append(facing.gather(1, rows).mean(1))
+            if self._force[k] > 0.0:
+                inward = -outward.gather(1, rows[..., None].expand(-1, -1, 3))
+                lever = points.gather(1, rows[..., None].expand(-1, -1, 3)) - self._centre
+                force = force + self._force[k] * inward.mean(1)
+                torque = torque + self._force[k] * torch.cross(lever, inward, dim=-1).mean(1) / self._radius
+        groups = torch.stack(contact, 1)
+        if self._may_miss:
+            # the groups that are worst off may stay off: they only lean towards the object
+            worst = torch.topk(groups, self._may_miss, dim=1).values
+            groups_loss = groups.sum(1) - 0.7 * worst.sum(1)
+        else:
+            groups_loss = groups.sum(1)
+        inside = torch.relu(-distance - config.skin_depth) / CENTIMETRE
+        total = config.contact_weight * groups_loss + config.penetration_weight * (inside**2).sum(1) / 10.0
+        total = total + config.normal_weight * torch.stack(normal, 1).sum(1)
+        if isinstance(force, Tensor) and isinstance(torque, Tensor):
+            total = total + config.balance_weight * ((force**2).sum(1) + (torque**2).sum(1))
+        total = total + config.posture_weight * ((dof - posture) ** 2).sum(1)
+        if len(self._avoid):
+            near = torch.relu(config.avoid_distance - distance[:, self._avoid]) / CENTIMETRE
+            total = total + config.avoid_weight * (near**2).sum(1) / 10.0
+        centres = (turns[:, self._sphere_bones] @ self._sphere_centres[None, :, :, None])[..., 0]
+        centres = centres + joints[:, self._sphere_bones]
+        apart = (centres[:, self._pairs[0]] - centres[:, self._pairs[1]]).norm(dim=-1)
+        overlap = torch.relu(self._sphere_reach - apart) / CENTIMETRE
+        return total + config.self_weight * (overlap**2).sum(1)
+
+
+def _orthonormal(rotation: np.ndarray) -> np.ndarray:
+    """The nearest rotation matrices: what float32 products lost is put back."""
+    u, _, vt = np.linalg.svd(rotation)
+    return u @ vt
