@@ -35,7 +35,7 @@ PALM = -1
 """PyBullet's index of the base of a body."""
 
 COLLISION_MARGIN = 0.0005
-"""Bullet keeps convex hulls apart by the sum of their margins; the hand's pieces are made thinner by that sum, metres."""
+"""Bullet keeps hulls apart by the sum of their margins; the hand's pieces are made thinner by that sum, metres."""
 
 
 @dataclass(frozen=True)
