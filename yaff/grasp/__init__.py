@@ -1,0 +1,52 @@
+"""Grasps of one object, their contacts, wrench spaces and quality measures."""
+
+from yaff.grasp.batch import MEASURES, SHAKE_DIRECTIONS, Grasps, Measure, ReviewState
+from yaff.grasp.contacts import CONTACT_DISTANCE, Contacts, contacts_of_samples, find_contacts
+from yaff.grasp.measures import (
+    GEOMETRIC_MEASURES,
+    MeasureConfig,
+    measure_grasps,
+    self_collision_of,
+    wrench_measures,
+)
+from yaff.grasp.penetration import intersection_volume, max_penetration
+from yaff.grasp.self_collision import SelfCollision
+from yaff.grasp.skin import SkinSamples, sample_skin
+from yaff.grasp.wrench import (
+    contact_wrenches,
+    epsilon,
+    epsilon_and_volume,
+    friction_cones,
+    grasp_quality,
+    is_force_closure,
+    spread_contacts,
+)
+
+__all__ = [
+    "CONTACT_DISTANCE",
+    "GEOMETRIC_MEASURES",
+    "MEASURES",
+    "SHAKE_DIRECTIONS",
+    "Contacts",
+    "Grasps",
+    "Measure",
+    "MeasureConfig",
+    "ReviewState",
+    "SelfCollision",
+    "SkinSamples",
+    "contact_wrenches",
+    "contacts_of_samples",
+    "epsilon",
+    "epsilon_and_volume",
+    "find_contacts",
+    "friction_cones",
+    "grasp_quality",
+    "intersection_volume",
+    "is_force_closure",
+    "max_penetration",
+    "measure_grasps",
+    "sample_skin",
+    "self_collision_of",
+    "spread_contacts",
+    "wrench_measures",
+]

@@ -45,12 +45,8 @@ MEASURES: Mapping[str, Measure] = {
     "self_penetration": Measure("m", (), "deepest overlap between parts of the hand that are not neighbours"),
     "contact_count": Measure("1", (), "patches of skin that touch the object"),
     "contact_area": Measure("m^2", (), "area of skin within contact distance of the object"),
-    "shake_translation": Measure(
-        "m", (6,), "motion of the object under one weight along +x, -x, +y, -y, +z, -z"
-    ),
-    "shake_rotation": Measure(
-        "rad", (6,), "rotation of the object under one weight along +x, -x, +y, -y, +z, -z"
-    ),
+    "shake_translation": Measure("m", (6,), "motion of the object under one weight along +x, -x, +y, -y, +z, -z"),
+    "shake_rotation": Measure("rad", (6,), "rotation of the object under one weight along +x, -x, +y, -y, +z, -z"),
     "conformity": Measure("1", (), "agreement with the grasp type's definition, 0 to 1"),
 }
 """Every measure by name; a file and a :class:`Grasps` hold exactly these."""
@@ -95,9 +91,7 @@ class Grasps:
             if item.name in ("object_name", "measures"):
                 continue
             if len(value) != n:
-                raise InputError(
-                    f"{item.name} has {len(value)} rows where pose has {n}", where=self.object_name
-                )
+                raise InputError(f"{item.name} has {len(value)} rows where pose has {n}", where=self.object_name)
         for name, values in self.measures.items():
             if name not in MEASURES:
                 raise InputError(
@@ -175,9 +169,7 @@ class Grasps:
     @classmethod
     def empty(cls, object_name: str) -> Grasps:
         """No grasps, with every measure present and of length zero."""
-        batch = cls.make(
-            object_name, np.zeros((0, 45)), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, np.int16)
-        )
+        batch = cls.make(object_name, np.zeros((0, 45)), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0, np.int16))
         measures = {name: np.zeros((0, *m.shape), np.float32) for name, m in MEASURES.items()}
         return replace(batch, measures=measures)
 

@@ -1,0 +1,47 @@
+"""What the measures need of an object and of a hand's patches, as protocols."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+Array = np.ndarray
+
+
+@runtime_checkable
+class SignedDistance(Protocol):
+    """Signed distance to an object's surface: metres, object frame, negative inside."""
+
+    def distance(self, points: Float[Array, "*batch 3"]) -> Float[Array, "*batch"]: ...
+
+    def distance_and_gradient(
+        self, points: Float[Array, "*batch 3"]
+    ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch 3"]]: ...
+
+
+@runtime_checkable
+class MeasuredObject(Protocol):
+    """An object that grasps can be measured on; :class:`yaff.objects.ObjectModel` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def sdf(self) -> SignedDistance: ...
+    @property
+    def centre_of_mass(self) -> Float[Array, "3"]: ...
+    @property
+    def radius(self) -> float:
+        """Largest distance from the centre of mass to the surface, metres."""
+        ...
+
+
+@runtime_checkable
+class SkinPatches(Protocol):
+    """A partition of the hand's vertices into named regions; :class:`yaff.hand.Patches` is one."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> Int[Array, "v"]: ...
