@@ -1,0 +1,93 @@
+"""The command ``yaff``. Only this table is imported before a command is chosen: ``yaff --help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from yaff.errors import YaffError
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: where it lives and what it is for."""
+
+    module: str
+    """Module with ``run(arguments: list[str]) -> int``."""
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "build": Command("pipelines.commands.build", "the whole way: objects, grasps, scenes, shards, report"),
+    "search": Command("pipelines.commands.search", "search grasps of objects into a library"),
+    "project": Command("pipelines.commands.project", "annotate the frames of a dataset with a library"),
+    "verify": Command("pipelines.commands.verify", "check a library or a folder of shards"),
+    "show": Command("pipelines.commands.show", "draw a grasp, a sheet of grasps, or an annotated frame"),
+    "stats": Command("pipelines.commands.stats", "count what a library or a folder of shards holds"),
+    "hand": Command("pipelines.commands.hand", "show or export the hand"),
+    "objects": Command("pipelines.commands.objects", "show the objects and where their shapes come from"),
+    "doctor": Command("pipelines.commands.doctor", "check this machine and say how to mend what is missing"),
+}
+
+DONE, CHECK_FAILED, COULD_NOT = 0, 1, 2
+"""Exit status: done; done, but a check that was asked for failed; could not."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command in ``arguments`` (default: those of the process) and return its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        sys.stdout.write(overview())
+        return DONE if words else COULD_NOT
+    if words[0] == "--version":
+        from yaff._version import __version__
+
+        sys.stdout.write(f"yaff {__version__}\n")
+        return DONE
+    if words[0] not in COMMANDS:
+        import difflib
+
+        close = difflib.get_close_matches(words[0], COMMANDS, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        sys.stderr.write(f"yaff: no command {words[0]!r}\n  remedy: {hint}commands: {', '.join(COMMANDS)}\n")
+        return COULD_NOT
+    try:
+        return import_module(COMMANDS[words[0]].module).run(words[1:])
+    except YaffError as error:
+        sys.stderr.write(f"yaff {words[0]}: {error}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write(f"yaff {words[0]}: interrupted; the same command goes on from here\n")
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has enough
+        sys.stderr.close()
+        return DONE
+    return COULD_NOT
+
+
+def overview() -> str:
+    """What ``yaff --help`` says."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"    {name:{width}}{command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: yaff COMMAND [OPTIONS]",
+            "",
+            "Datasets of human grasp affordances: searched, proven by physics, reviewed by people, in every frame.",
+            "",
+            "Usage:",
+            "    yaff build configs/demo.toml",
+            "    yaff build configs/ycb_video.toml --dataset.root DIR",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "yaff COMMAND --help tells more, with an example. yaff --version prints the version.",
+            "Exit status: 0 done, 1 done but a check failed, 2 could not.",
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The commands of ``yaff``, one module each, with ``run(arguments) -> exit status``."""

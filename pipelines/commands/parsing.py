@@ -1,0 +1,70 @@
+"""What the commands share: reading their options, and printing a table for a person or as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from inspect import cleandoc
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def parse(cls: type[T], arguments: Sequence[str], command: str, *, usage: str, default: T | None = None) -> T:
+    """The options ``cls`` of ``yaff COMMAND``, from the words of the command line.
+
+    ``usage`` are example lines shown in the help. Leaves the process with status 2 on words it does not understand,
+    and with 0 after ``--help``.
+    """
+    import tyro
+
+    examples = "\n".join(f"    {line}" for line in cleandoc(usage).splitlines())
+    settings: dict[str, Any] = {} if default is None else {"default": default}
+    return tyro.cli(
+        cls,
+        args=list(arguments),
+        prog=f"yaff {command}",
+        description=f"{cleandoc(cls.__doc__ or '')}\n\nUsage:\n{examples}",
+        config=(tyro.conf.FlagCreatePairsOff,),
+        **settings,
+    )
+
+
+def write_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, as_json: bool = False) -> None:
+    """Rows on standard output: aligned columns, or a JSON list of objects."""
+    if as_json:
+        write_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for index, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[index], (int, float)) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(cell(value) for value in row))
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console.print(table)
+
+
+def write_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
+    """A JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def cell(value: object) -> str:
+    """A value as a table shows it: numbers short, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return str(value)
+
+
+def say(message: str) -> None:
+    """A line on standard output."""
+    sys.stdout.write(message + "\n")

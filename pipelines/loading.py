@@ -1,0 +1,121 @@
+"""Recipes for hand and objects that travel to worker processes, and the loaded things, once for each process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pipelines.config import BuildConfig, HandSection
+from yaff.errors import MissingFileError
+
+if TYPE_CHECKING:
+    from yaff.hand import HandModel
+    from yaff.objects import Catalogue, MeshSource, ObjectModel
+
+LICENSED_HANDS = ("MANO_RIGHT.pkl", "MANO_LEFT.pkl")
+
+
+@dataclass(frozen=True)
+class ObjectRecipe:
+    """Where the shapes of the objects come from."""
+
+    source: Literal["stand-in", "folder"]
+    models: Path | None
+    """Folder of the scanned meshes, for "folder"."""
+    cache: Path
+    """Where derived geometry is kept."""
+
+    @property
+    def label(self) -> str:
+        """What files say of the source: "stand-in", or the folder."""
+        return self.source if self.models is None else str(self.models)
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """What a unit of work needs to load hand and objects."""
+
+    hand: HandSection
+    objects: ObjectRecipe
+
+
+def recipes_of(config: BuildConfig) -> Recipes:
+    """The recipes of a configuration.
+
+    Raises:
+        MissingFileError: a folder that the configuration names is not there.
+    """
+    if config.hand.folder is not None and not config.hand.folder.is_dir():
+        raise MissingFileError(
+            "no such folder",
+            where=config.hand.folder,
+            remedy=f"put {' and '.join(LICENSED_HANDS)} there, or leave hand.folder out for the built-in hand",
+        )
+    models = None
+    if config.objects.source == "folder":
+        models = config.models.resolve()
+        if not models.is_dir():
+            raise MissingFileError(
+                "folder of meshes not found",
+                where=models,
+                remedy="set --objects.models DIR, with DIR/025_mug/textured_simple.obj and so on, or "
+                "--objects.source stand-in",
+            )
+    cache = config.objects.cache
+    if cache is None:
+        from yaff.objects.cache import default_cache_dir
+
+        cache = default_cache_dir()
+    return Recipes(config.hand, ObjectRecipe(config.objects.source, models, cache))
+
+
+@lru_cache(maxsize=2)
+def hand_of(recipe: HandSection) -> HandModel:
+    """The hand."""
+    from yaff.hand import load_hand
+
+    return load_hand(recipe.side, recipe.folder)
+
+
+@lru_cache(maxsize=2)
+def source_of(recipe: ObjectRecipe) -> MeshSource:
+    """The source of the meshes."""
+    from yaff.objects import FolderSource, StandInSource
+
+    return StandInSource() if recipe.models is None else FolderSource(recipe.models)
+
+
+@lru_cache(maxsize=32)
+def object_of(name: str, recipe: ObjectRecipe) -> ObjectModel:
+    """An object with its derived geometry."""
+    from yaff.objects import load_object
+
+    return load_object(name, source_of(recipe), recipe.cache)
+
+
+def objects_of(names: tuple[str, ...], recipe: ObjectRecipe) -> Mapping[str, ObjectModel]:
+    """Several objects by name."""
+    return {name: object_of(name, recipe) for name in names}
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> Catalogue:
+    """The 21 objects."""
+    from yaff.objects import Catalogue
+
+    return Catalogue.load()
+
+
+def chosen_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names in the order of the catalogue; all of them when none are given.
+
+    Raises:
+        InputError: a name that the catalogue does not know.
+    """
+    known = catalogue()
+    for name in names:
+        known[name]
+    return tuple(name for name in known.names if not names or name in names)

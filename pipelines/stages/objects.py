@@ -1,0 +1,76 @@
+"""Stage "objects": distance grids, convex pieces and masses of every object, into the cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.executor import Unit, Workforce, digest, run_units
+from pipelines.loading import ObjectRecipe, object_of, source_of
+from pipelines.progress import Progress
+from pipelines.stages.outcomes import raise_failures
+from yaff._version import __version__
+
+
+@dataclass(frozen=True)
+class PreparedObject:
+    """What the other stages need to know of an object without loading it."""
+
+    name: str
+    index: int
+    digest: str
+    standin: bool
+    mass: float
+    """Kilograms."""
+    extents: tuple[float, float, float]
+    """Size of the bounding box in the model frame, metres."""
+    pieces: int
+    """Convex pieces."""
+    notes: tuple[str, ...]
+    """What was mended in the mesh."""
+
+
+def prepare_objects(
+    names: Sequence[str], recipe: ObjectRecipe, work: Path, workforce: Workforce, progress: Progress
+) -> dict[str, PreparedObject]:
+    """Fill the cache and return the facts of every object, in the order of ``names``.
+
+    Raises:
+        YaffError: an object that cannot be loaded or made solid.
+    """
+    source = source_of(recipe)
+    units = [
+        Unit(
+            f"objects/{name}",
+            digest("object", __version__, name, source.digest(name)),
+            _prepare,
+            (name, recipe),
+            ".json",
+        )
+        for name in names
+    ]
+    outcomes = run_units("objects", units, work, workforce, progress)
+    raise_failures(outcomes)
+    facts = {}
+    for name, outcome in zip(names, outcomes, strict=True):
+        table = json.loads(outcome.path.read_text(encoding="utf-8"))
+        facts[name] = PreparedObject(**{**table, "extents": tuple(table["extents"]), "notes": tuple(table["notes"])})
+    return facts
+
+
+def _prepare(part: Path, name: str, recipe: ObjectRecipe) -> str:
+    model = object_of(name, recipe)
+    facts = {
+        "name": model.name,
+        "index": int(model.index),
+        "digest": model.digest,
+        "standin": bool(model.standin),
+        "mass": float(model.mass),
+        "extents": [float(length) for length in model.solid.extents],
+        "pieces": len(model.pieces),
+        "notes": list(model.notes),
+    }
+    part.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    return f"{len(model.pieces)} convex pieces"
