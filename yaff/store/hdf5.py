@@ -1,0 +1,254 @@
+"""HDF5 written so that equal content makes equal bytes, and opened so that a wrong file is refused with a reason.
+
+Equal bytes: a fixed format version, no timestamps, fixed-length strings, a fixed order of creation, and contiguous,
+uncompressed datasets on aligned offsets (which also lets readers map them into memory).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from yaff.errors import FormatError, InputError, MissingFileError
+from yaff.store.columns import SCHEMA_VERSION, Column
+
+Array = np.ndarray
+
+_ALIGNMENT = 64  # bytes: a cache line, and enough for any dtype
+_KINDS = {
+    "yaff-grasp-library": "grasp library",
+    "yaff-shard": "shard",
+    "yaff-index": "dataset index",
+    "yaff-dataset": "dataset manifest",
+}
+
+
+@contextmanager
+def create_file(path: Path | str, file_format: str, attributes: Mapping[str, str | int]) -> Iterator[h5py.File]:
+    """A new HDF5 file that says what it is; bytes depend on the content only."""
+    with h5py.File(
+        path, "w", libver=("v110", "v110"), alignment_threshold=1, alignment_interval=_ALIGNMENT, track_order=False
+    ) as file:
+        write_attributes(file, {"format": file_format, "schema_version": SCHEMA_VERSION, **attributes})
+        yield file
+
+
+def write_attributes(node: h5py.Group | h5py.Dataset, attributes: Mapping[str, str | int]) -> None:
+    """Attributes as int64 and fixed-length UTF-8, in the order given."""
+    for name, value in attributes.items():
+        if isinstance(value, str):
+            encoded = value.encode()
+            node.attrs.create(name, encoded, dtype=h5py.string_dtype("utf-8", max(1, len(encoded))))
+        else:
+            node.attrs.create(name, value, dtype=np.dtype("<i8"))
+
+
+def column_attributes(column: Column) -> dict[str, str | int]:
+    """The attributes every dataset carries."""
+    attributes: dict[str, str | int] = {
+        "unit": column.unit,
+        "frame": column.frame,
+        "description": column.description,
+    }
+    return attributes | ({"points_to": column.points_to} if column.points_to else {})
+
+
+def create_column(group: h5py.Group, column: Column, rows: int) -> h5py.Dataset:
+    """An empty dataset of numbers for ``rows`` rows, to be written in pieces; every row must be written."""
+    dtype = np.dtype(column.dtype).newbyteorder("<")
+    # 'never': all rows are written, filling them first would write the file twice
+    dataset = group.create_dataset(column.name, (rows, *column.shape), dtype, track_times=False, fill_time="never")
+    write_attributes(dataset, column_attributes(column))
+    return dataset
+
+
+def write_column(group: h5py.Group, column: Column, values: Array | Sequence[str]) -> None:
+    """A whole dataset.
+
+    Raises:
+        InputError: values of another shape, NaN or infinity, numbers that do not fit, a text with a NUL.
+    """
+    where = f"{group.name}/{column.name}"
+    if column.text:
+        _write_texts(group, column, [str(v) for v in values], where)
+        return
+    array = checked_values(column, np.asarray(values), where)
+    create_column(group, column, len(array))[...] = array
+
+
+def checked_values(column: Column, values: Array, where: str) -> Array:
+    """``values`` as the column's dtype.
+
+    Raises:
+        InputError: values of another shape, NaN or infinity, numbers that do not fit.
+    """
+    if values.ndim != 1 + len(column.shape) or values.shape[1:] != column.shape:
+        raise InputError(f"shape {values.shape}, expected (rows, {', '.join(map(str, column.shape))})", where=where)
+    dtype = np.dtype(column.dtype)
+    if dtype.kind == "f":
+        result = values.astype(dtype, copy=False)
+        if not np.isfinite(result).all():
+            row = int(np.flatnonzero(~np.isfinite(result.reshape(len(result), -1)).all(axis=1))[0])
+            raise InputError(
+                "NaN or infinity, which no file may hold",
+                where=f"{where}, row {row}",
+                remedy="drop the grasp or frame before it is written",
+            )
+        return result
+    if values.size and (values.min() < np.iinfo(dtype).min or values.max() > np.iinfo(dtype).max):
+        raise InputError(f"values {values.min()} to {values.max()} do not fit into {dtype}", where=where)
+    return values.astype(dtype, copy=False)
+
+
+def _write_texts(group: h5py.Group, column: Column, texts: list[str], where: str) -> None:
+    encoded = [text.encode() for text in texts]
+    for row, text in enumerate(encoded):
+        if b"\0" in text:
+            raise InputError("a text with a NUL character", where=f"{where}, row {row}")
+    dtype = h5py.string_dtype("utf-8", max([1, *map(len, encoded)]))
+    dataset = group.create_dataset(column.name, (len(texts),), dtype, track_times=False, fill_time="never")
+    write_attributes(dataset, column_attributes(column))
+    if encoded:
+        dataset[...] = np.array(encoded, dtype=dtype)
+
+
+def write_scalar_text(group: h5py.Group, column: Column, text: str) -> None:
+    """One text of any length (an attribute holds 64 kB at most)."""
+    encoded = text.encode()
+    dtype = h5py.string_dtype("utf-8", max(1, len(encoded)))
+    dataset = group.create_dataset(column.name, (), dtype, data=np.array(encoded, dtype), track_times=False)
+    write_attributes(dataset, column_attributes(column))
+
+
+def write_table(group: h5py.Group, columns: Sequence[Column], values: Mapping[str, Array | Sequence[str]]) -> None:
+    """The columns of one group, in their order; an optional column without values is left out.
+
+    Raises:
+        InputError: a column is missing or wrong, or columns of one dimension differ in length.
+    """
+    lengths: dict[str, tuple[str, int]] = {}
+    for column in columns:
+        if column.name not in values:
+            if column.optional:
+                continue
+            raise InputError(f"no values for {column.name}", where=group.name)
+        rows = len(values[column.name]) - column.dimension.endswith("+1")
+        first, expected = lengths.setdefault(column.dimension.removesuffix("+1"), (column.name, rows))
+        if rows != expected:
+            raise InputError(f"{column.name} has {rows} rows where {first} has {expected}", where=group.name)
+        write_column(group, column, values[column.name])
+
+
+def read_texts(dataset: h5py.Dataset) -> tuple[str, ...]:
+    """The strings of a dataset."""
+    return tuple(text.decode() for text in np.asarray(dataset[...]).tolist())
+
+
+@contextmanager
+def open_file(path: Path | str, file_format: str) -> Iterator[h5py.File]:
+    """An HDF5 file of ours, of the version this program reads.
+
+    Raises:
+        MissingFileError: there is no such file.
+        FormatError: it is truncated, no HDF5, of another kind, or of another schema version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(
+            f"no {_KINDS.get(file_format, file_format)} here", where=path, remedy="check the path, or build it again"
+        )
+    try:
+        # finished files are never written again, so that no lock is needed (some network disks have none)
+        file = h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise FormatError(
+            f"not a complete HDF5 file: {_reason(error)}",
+            where=path,
+            remedy="copy it again or build it again; `yaff verify` on its folder checks the others",
+        ) from error
+    with file:
+        check_header(
+            {name: plain(file.attrs[name]) for name in ("format", "schema_version") if name in file.attrs},
+            file_format,
+            path,
+        )
+        yield file
+
+
+def check_header(header: Mapping[str, Any], file_format: str, path: Path | str) -> None:
+    """Refuse a file of another kind or schema version.
+
+    Raises:
+        FormatError: saying which it is and what to do.
+    """
+    found, version = header.get("format"), header.get("schema_version")
+    kind = _KINDS.get(file_format, file_format)
+    if found != file_format:
+        what = f"a {_KINDS[found]}" if found in _KINDS else "no file of this program"
+        raise FormatError(f"this is {what}, expected a {kind}", where=path, remedy=f"give the path of a {kind}")
+    if version != SCHEMA_VERSION:
+        newer = isinstance(version, int) and version > SCHEMA_VERSION
+        raise FormatError(
+            f"{kind} of schema version {version}; this program reads version {SCHEMA_VERSION}",
+            where=path,
+            remedy="install a newer yaff" if newer else "build it again with this version of yaff",
+        )
+
+
+def _reason(error: OSError) -> str:
+    text = str(error)
+    return text[text.find("(") + 1 : -1] if text.endswith(")") else text
+
+
+def plain(value: Any) -> Any:
+    """An attribute as JSON can hold it."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def dataset_of(node: h5py.Group, name: str) -> h5py.Dataset:
+    """A dataset that the schema has promised."""
+    found = node[name]
+    assert isinstance(found, h5py.Dataset)
+    return found
+
+
+def group_of(node: h5py.Group, name: str) -> h5py.Group:
+    """A group that the schema has promised."""
+    found = node[name]
+    assert isinstance(found, h5py.Group)
+    return found
+
+
+def describe(node: h5py.File | h5py.Group) -> dict[str, Any]:
+    """The structure of a file as a JSON document: attributes, groups, and datasets with dtype, shape, attributes."""
+    groups, datasets = {}, {}
+    for name, child in node.items():
+        if isinstance(child, h5py.Dataset):
+            datasets[name] = {
+                "dtype": _dtype_name(child.dtype),
+                "shape": list(child.shape),
+                "attributes": {key: plain(value) for key, value in child.attrs.items()},
+            }
+        elif isinstance(child, h5py.Group):
+            groups[name] = describe(child)
+    return {
+        "attributes": {key: plain(value) for key, value in node.attrs.items()},
+        "groups": groups,
+        "datasets": datasets,
+    }
+
+
+def _dtype_name(dtype: np.dtype) -> str:
+    text = h5py.check_string_dtype(dtype)
+    if text is not None:
+        return "utf8" if text.length is not None else "variable-length string"
+    return dtype.name if dtype.byteorder != ">" else f"big-endian {dtype.name}"
