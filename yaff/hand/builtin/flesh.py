@@ -1,0 +1,188 @@
+"""The skin of the built-in hand as the zero set of a function: digits with a profile, blobs for the palm.
+
+Lengths here are millimetres where a table says so; :func:`field` takes and returns metres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.interpolate import PchipInterpolator
+
+from yaff.hand.builtin.skeleton import DIGIT, DIGITS, WRIST
+
+MILLIMETRE = 1e-3
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Cross-sections of one digit at stations along it, millimetres.
+
+    A station is a joint number plus the fraction of the way to the next one (3 is the tip of the skin).
+    """
+
+    stations: tuple[float, ...]
+    half_breadth: tuple[float, ...]
+    dorsal: tuple[float, ...]
+    """Skin above the spine, on the nail's side."""
+    palmar: tuple[float, ...]
+    """Skin below the spine, on the pad's side."""
+    tip: float
+    """Length of the rounding of the tip."""
+
+
+_FINGER = (-0.40, 0.15, 0.55, 1.0, 1.5, 2.0, 2.45, 2.75)
+
+
+def _finger(scale: float, tip: float) -> Profile:
+    def scaled(*values: float) -> tuple[float, ...]:
+        return tuple(scale * value for value in values)
+
+    return Profile(
+        _FINGER,
+        half_breadth=scaled(9.2, 9.3, 9.0, 9.3, 8.5, 8.25, 7.9, 7.3),
+        dorsal=scaled(9.0, 8.6, 7.7, 8.3, 6.9, 6.6, 5.4, 4.6),
+        palmar=scaled(10.0, 9.4, 9.0, 7.9, 8.0, 6.9, 7.5, 7.0),
+        tip=tip,
+    )
+
+
+PROFILES: Mapping[str, Profile] = {
+    "index": _finger(0.98, 8.5),
+    "middle": _finger(1.0, 8.5),
+    "ring": _finger(0.94, 8.2),
+    "pinky": _finger(0.82, 7.2),
+    "thumb": Profile(
+        (0.0, 0.5, 1.0, 1.5, 2.0, 2.45, 2.75),
+        half_breadth=(11.0, 11.0, 10.8, 10.0, 10.7, 10.3, 9.4),
+        dorsal=(9.5, 9.0, 9.3, 8.0, 8.4, 6.6, 5.4),
+        palmar=(12.0, 11.5, 10.3, 9.3, 8.7, 9.4, 8.6),
+        tip=10.0,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A tapered ellipsoidal capsule: a segment, a radius at each end, and stretch factors across it."""
+
+    start: tuple[float, float, float]
+    """Millimetres from the wrist joint, template axes."""
+    end: tuple[float, float, float]
+    radius: tuple[float, float]
+    """At start and end, along y when ``stretch`` is 1; millimetres."""
+    stretch: float = 1.0
+    """Breadth across the segment in the plane of the palm over depth."""
+
+
+def _metacarpal(base: tuple[float, float, float], name: str, radius: tuple[float, float]) -> Blob:
+    head = (DIGIT[name].joints[0] - WRIST) / MILLIMETRE
+    return Blob(base, (float(head[0]), float(head[1]) - 0.3, float(head[2])), radius)
+
+
+_CMC, _MCP = ((DIGIT["thumb"].joints[k] - WRIST) / MILLIMETRE for k in (0, 1))
+
+PALM: Sequence[Blob] = (
+    # forearm stump and carpus, wider than deep
+    Blob((34.0, -1.5, -1.0), (4.0, -2.0, -1.0), (18.0, 17.5), 1.42),
+    Blob((4.0, -2.0, -1.0), (-24.0, -3.0, 0.0), (17.0, 14.5), 1.65),
+    _metacarpal((-18.0, -1.5, 12.0), "index", (11.5, 10.3)),
+    _metacarpal((-18.0, -0.5, 3.0), "middle", (12.0, 10.5)),
+    _metacarpal((-18.0, -1.0, -7.0), "ring", (12.0, 10.0)),
+    _metacarpal((-16.0, -3.0, -17.0), "pinky", (11.5, 9.0)),
+    # pads below the metacarpal heads
+    Blob((-80.0, -10.5, 19.0), (-92.0, -8.0, 20.5), (9.5, 8.5)),
+    Blob((-84.0, -8.5, -2.0), (-98.0, -5.0, -4.0), (9.5, 8.5)),
+    Blob((-74.0, -10.5, -22.0), (-88.0, -8.0, -28.0), (9.5, 8.0)),
+    Blob((-60.0, -14.0, -35.0), (-73.0, -13.5, -43.0), (9.0, 7.5)),
+    # hypothenar along the fifth metacarpal
+    Blob((-8.0, -9.5, -18.0), (-46.0, -13.5, -30.0), (12.5, 10.5)),
+    # thenar: round the thumb's metacarpal, bulging into the palm
+    Blob((-10.0, -11.0, 14.0), (-38.0, -17.0, 28.0), (12.0, 12.5)),
+    Blob((float(_CMC[0]), float(_CMC[1]) - 1.0, float(_CMC[2]) - 3.0), (-43.0, -20.5, 44.0), (13.0, 12.0)),
+    # first dorsal interosseous and the web between thumb and index
+    Blob((-36.0, -7.0, 24.0), (-64.0, -5.5, 24.0), (10.0, 9.5)),
+    Blob((-46.0, -15.0, 40.0), (-66.0, -8.5, 28.0), (8.0, 8.0)),
+    Blob((-52.0, -17.0, 44.0), (-70.0, -9.5, 29.0), (6.0, 6.0)),
+    # webs between the fingers
+    Blob((-95.0, -5.0, 10.0), (-101.0, -3.5, 9.5), (8.0, 5.5)),
+    Blob((-88.0, -5.0, -15.5), (-95.0, -3.5, -17.0), (7.5, 5.0)),
+    Blob((-74.0, -9.5, -35.5), (-80.0, -7.5, -37.5), (7.0, 5.0)),
+)
+
+BLEND = 2.4
+"""Softness of the union, millimetres: parts nearer than about this flow together."""
+
+
+def field(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
+    """Roughly the signed distance to the skin, negative inside; metres.
+
+    The parts are joined by ``-k log(sum(exp(-f / k)))``, which is smooth where they meet.
+    """
+    parts = [_digit(name, points) for name in DIGITS] + [_blob(blob, points) for blob in PALM]
+    stacked = np.stack(parts) / BLEND
+    nearest = stacked.min(axis=0)
+    total = np.zeros_like(nearest)
+    for part in stacked:
+        total += np.exp(np.maximum(nearest - part, -40.0))
+    return (nearest - np.log(total)) * BLEND * MILLIMETRE
+
+
+def gradient(points: Float[np.ndarray, "n 3"], step: float = 1e-5) -> Float[np.ndarray, "n 3"]:
+    """Central differences of :func:`field`, 1/1."""
+    columns = []
+    for axis in range(3):
+        shift = np.zeros(3)
+        shift[axis] = step
+        columns.append((field(points + shift) - field(points - shift)) / (2.0 * step))
+    return np.stack(columns, axis=1)
+
+
+def project(
+    points: Float[np.ndarray, "n 3"], *, rounds: int = 4, fixed_axis: int | None = None
+) -> Float[np.ndarray, "n 3"]:
+    """Move points onto the skin by Newton steps along the gradient; ``fixed_axis`` keeps one coordinate."""
+    moved = points.copy()
+    for _ in range(rounds):
+        slope = gradient(moved)
+        if fixed_axis is not None:
+            slope[:, fixed_axis] = 0.0
+        length = np.maximum(np.sum(slope * slope, axis=1), 0.04)
+        step = (field(moved) / length)[:, None] * slope
+        moved = moved - np.clip(step, -0.002, 0.002)
+    return moved
+
+
+def _digit(name: str, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
+    digit, profile = DIGIT[name], PROFILES[name]
+    along, lateral, dorsal = (digit.local(points) / MILLIMETRE).T
+    knots = digit.knots / MILLIMETRE
+    stations = np.interp(profile.stations, [-1.0, 0.0, 1.0, 2.0, 3.0], [-knots[1], *knots])
+    inside = np.clip(along, stations[0], stations[-1])
+    breadth, top, bottom = (
+        np.asarray(PchipInterpolator(stations, values)(inside))
+        for values in (profile.half_breadth, profile.dorsal, profile.palmar)
+    )
+    # the two depths meet smoothly at the spine
+    share = 0.5 * (1.0 + np.tanh(dorsal / 3.0))
+    depth = bottom + (top - bottom) * share
+    start = knots[3] - profile.tip
+    cap = np.maximum(along - start, 0.0) / profile.tip + np.minimum(along - stations[0], 0.0) / 12.0
+    scaled = np.sqrt((lateral / breadth) ** 2 + (dorsal / depth) ** 2 + cap**2)
+    return (scaled - 1.0) * np.minimum(breadth, depth)
+
+
+def _blob(blob: Blob, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
+    relative = (points - WRIST) / MILLIMETRE - np.array(blob.start)
+    segment = np.array(blob.end) - np.array(blob.start)
+    length_squared = float(np.sum(segment**2))
+    share = np.clip((relative @ segment) / length_squared, 0.0, 1.0)
+    radius = blob.radius[0] + (blob.radius[1] - blob.radius[0]) * share
+    offset = relative - share[:, None] * segment
+    if blob.stretch == 1.0:
+        return np.sqrt(np.sum(offset**2, axis=1)) - radius
+    offset = offset / np.array([1.0, 1.0, blob.stretch])
+    return np.sqrt(np.sum(offset**2, axis=1)) - radius
