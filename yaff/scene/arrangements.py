@@ -36,6 +36,12 @@ class Arrangements:
         """The frame rows of a group, ascending."""
         return np.flatnonzero(self.group == group)
 
+    def instance_of(self, table: FrameTable, rows: Int64[Array, "r"], order: int) -> Int64[Array, "r"]:
+        """In frame ``rows`` of one group, the instances that correspond to instance ``order`` of its representative."""
+        start, counts = table.instance_start[rows], np.diff(table.instance_start)[rows]
+        instances = np.repeat(start - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())
+        return instances[self.order[instances] == order]
+
 
 def group_arrangements(table: FrameTable, tolerance_m: float = 1e-3, tolerance_rad: float = 5e-3) -> Arrangements:
     """Group frames by their set of objects and by the poses of those relative to the first of them.

@@ -1,0 +1,211 @@
+"""The plane on which the objects stand, from their poses; refined by a depth image where there is one.
+
+A table touches the convex hull of everything that stands on it, so every face of that hull is a hypothesis. What
+tells the table from the other faces: the camera is above it; objects that touch it would rest on it, each with its
+own centre of mass above its own contacts and the whole pile with its centre of mass above all of them; and a camera
+is held upright rather than not. Objects that stand on others simply do not vote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Float64
+from scipy.spatial import ConvexHull, QhullError
+
+from yaff.errors import InputError
+from yaff.geometry.transforms import apply, invert
+from yaff.scene.arrangements import Arrangements
+from yaff.scene.frames import FrameTable
+from yaff.scene.plane import Plane
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class SupportConfig:
+    """How well objects and table must agree."""
+
+    contact: float = 0.006
+    """Metres. An object this far above a face counts for 1/e of one that touches it (6-D poses err by millimetres)."""
+    patch: float = 0.003
+    """Metres. Points this close to an object's lowest point are its contacts."""
+    overhang: float = 0.010
+    """Metres. An object whose centre of mass lies this far outside its contacts counts for 1/e."""
+    contact_area: float = 2e-4
+    """Square metres. Contacts of this area count for one half: objects rest on faces, not on corners."""
+    topple: float = 0.3
+    """Factor for a face that would not carry the pile as a whole."""
+    upright: float = 2.0
+    """Votes for a face whose normal points straight up in an upright camera that looks 45 degrees down."""
+    refinements: int = 3
+    """Rounds of re-fitting the plane to the contacts."""
+
+
+_UP_AND_BACK = np.array([0.0, -1.0, -1.0]) / np.sqrt(2.0)
+_NEGLIGIBLE = 0.05
+_ANGLES = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
+
+
+@dataclass(frozen=True)
+class _Body:
+    corners: Float64[Array, "p 3"]
+    centre: Float64[Array, "3"]
+    mass: float
+
+
+def support_plane(
+    Ts_camera_object: Float[Array, "k 4 4"],
+    points: Sequence[Float[Array, "_ 3"]],
+    *,
+    masses: Sequence[float] | None = None,
+    centres_of_mass: Sequence[Float[Array, "3"]] | None = None,
+    Ts_camera_view: Float[Array, "v 4 4"] | None = None,
+    config: SupportConfig | None = None,
+) -> Plane:
+    """The support plane of the objects of one arrangement.
+
+    Args:
+        Ts_camera_object: poses, with the camera at the origin.
+        points: of each object's surface, model frame, metres; only their convex hull matters.
+        masses: kilograms; equal where not given.
+        centres_of_mass: model frame, metres; the mean of the hull's corners where not given.
+        Ts_camera_view: poses of the cameras of other frames of this arrangement (see :func:`viewpoints`): the table
+            is below all of them, and they are held upright on average. The camera itself where not given.
+        config: tolerances.
+
+    Returns:
+        The plane in the camera frame, ``source="objects"``.
+
+    Raises:
+        InputError: no objects, or points that span no volume.
+    """
+    config = config or SupportConfig()
+    bodies = _bodies(Ts_camera_object, points, masses, centres_of_mass)
+    views = np.eye(4)[None] if Ts_camera_view is None or not len(Ts_camera_view) else Ts_camera_view
+    best = _best_hypothesis(_hypotheses(bodies, views[:, :3, 3]), views[:, :3, :3], bodies, config)
+    for _ in range(config.refinements):
+        best = _refit(best, bodies, config)
+    return replace(best, source="objects")
+
+
+def viewpoints(table: FrameTable, arrangements: Arrangements, group: int, limit: int = 32) -> Float64[Array, "v 4 4"]:
+    """Camera poses of up to ``limit`` frames of a group, evenly spaced, in the camera frame of its representative.
+
+    From the first instance: in one arrangement all agree within tolerance. Empty where there are no objects.
+    """
+    rows = arrangements.members(group)
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, limit).round().astype(int))]
+    reference = table.Ts_camera_object[table.instances(int(arrangements.representative[group]))]
+    if not len(reference):
+        return np.zeros((0, 4, 4))
+    first = arrangements.instance_of(table, rows, 0)
+    return reference[0] @ invert(table.Ts_camera_object[first])
+
+
+def _bodies(
+    Ts: Float[Array, "k 4 4"],
+    points: Sequence[Float[Array, "_ 3"]],
+    masses: Sequence[float] | None,
+    centres: Sequence[Float[Array, "3"]] | None,
+) -> list[_Body]:
+    if len(points) == 0 or len(points) != len(Ts):
+        raise InputError(f"a support plane needs objects: {len(Ts)} poses, points of {len(points)}")
+    bodies = []
+    for k, (T, model) in enumerate(zip(Ts, points, strict=True)):
+        try:
+            corners = np.asarray(model, np.float64)[ConvexHull(model).vertices]
+        except (QhullError, ValueError) as error:
+            raise InputError(f"the points of object {k} span no volume ({error})"[:200]) from error
+        centre = corners.mean(0) if centres is None else np.asarray(centres[k], np.float64)
+        moved = apply(T, np.vstack([corners, centre]))
+        bodies.append(_Body(moved[:-1], moved[-1], 1.0 if masses is None else float(masses[k])))
+    return bodies
+
+
+def _hypotheses(bodies: list[_Body], cameras: Float64[Array, "v 3"]) -> list[Plane]:
+    """Faces of the hull of everything with all cameras above them, upside in."""
+    hull = ConvexHull(np.concatenate([b.corners for b in bodies]))
+    equations = np.unique(np.round(hull.equations, 6), axis=0)
+    faces = [Plane(-e[:3] / np.linalg.norm(e[:3]), float(-e[3] / np.linalg.norm(e[:3]))) for e in equations]
+    planes = [face for face in faces if (face.height(cameras) > 0.0).all()]
+    return planes or faces  # a camera that goes all round: every face has it on the wrong side once
+
+
+def _best_hypothesis(
+    planes: list[Plane], rotations: Float64[Array, "v 3 3"], bodies: list[_Body], config: SupportConfig
+) -> Plane:
+    """The plane of the highest score; planes whose upper bound cannot win are not looked at."""
+    normals, offsets = np.stack([p.normal for p in planes]), np.array([p.offset for p in planes])
+    lowest = np.stack([(b.corners @ normals.T + offsets).min(0) for b in bodies], axis=1)
+    contact = np.exp(-((lowest / config.contact) ** 2))
+    prior = config.upright * np.maximum(0.0, normals @ (rotations @ _UP_AND_BACK).T).mean(1)
+    bound = prior + contact.sum(1)
+    best, best_score = -1, -np.inf
+    for row in np.argsort(-bound, kind="stable"):
+        if bound[row] <= best_score:
+            break
+        score = prior[row] + _support(planes[row], bodies, contact[row], config)
+        if score > best_score:
+            best, best_score = int(row), score
+    return planes[best]
+
+
+def _support(plane: Plane, bodies: list[_Body], contact: Float64[Array, "k"], config: SupportConfig) -> float:
+    """Votes of the objects that touch the plane and would rest on it, at most ``contact`` each."""
+    axes = _plane_axes(plane)
+    patches, votes = [], 0.0
+    for body, weight in zip(bodies, contact, strict=True):
+        if weight < _NEGLIGIBLE:
+            continue
+        heights = plane.height(body.corners)
+        patch = body.corners[heights <= heights.min() + config.patch] @ axes.T
+        patches.append(patch)
+        area = _area(patch)
+        flat = area / (area + config.contact_area)
+        votes += weight * flat * np.exp(-((_overhang(patch, axes @ body.centre) / config.overhang) ** 2))
+    mass = sum(b.mass for b in bodies)
+    centre = axes @ (sum(b.mass * b.centre for b in bodies) / mass)
+    stands = bool(patches) and _overhang(np.concatenate(patches), centre) <= config.overhang
+    return float(votes * (1.0 if stands else config.topple))
+
+
+def _plane_axes(plane: Plane) -> Float64[Array, "2 3"]:
+    """Two unit vectors that span the plane."""
+    helper = np.eye(3)[np.abs(plane.normal).argmin()]
+    first = np.cross(plane.normal, helper)
+    first /= np.linalg.norm(first)
+    return np.stack([first, np.cross(plane.normal, first)])
+
+
+def _overhang(patch: Float64[Array, "p 2"], centre: Float64[Array, "2"]) -> float:
+    """Metres by which a point lies outside the convex hull of a patch, 0 inside; by support functions."""
+    directions = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+    return float(max(0.0, -((patch - centre) @ directions).max(0).min()))
+
+
+def _area(patch: Float64[Array, "p 2"]) -> float:
+    try:
+        return float(ConvexHull(patch).volume)  # in two dimensions qhull's volume is the area
+    except (QhullError, ValueError):
+        return 0.0
+
+
+def _refit(plane: Plane, bodies: list[_Body], config: SupportConfig) -> Plane:
+    """Least squares through the contacts of the objects that touch, each object with the weight of its vote."""
+    points, weights = [], []
+    for body in bodies:
+        heights = plane.height(body.corners)
+        lowest = heights.min()
+        vote = np.exp(-((lowest / (2.0 * config.contact)) ** 2))
+        if vote < _NEGLIGIBLE:
+            continue
+        patch = body.corners[heights <= lowest + config.patch]
+        points.append(patch)
+        weights.append(np.full(len(patch), vote / len(patch)))
+    try:
+        return Plane.fit(np.concatenate(points), np.concatenate(weights), up=plane.normal)
+    except (InputError, ValueError):
+        return plane  # a single object on an edge: the face of the hull is all there is
