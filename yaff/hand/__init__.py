@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from yaff.hand.anatomy import Anatomy, DegreeOfFreedom
 from yaff.hand.model import FINGERTIP_VERTICES, FINGERTIP_VERTICES_SMPLX, HandModel
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "FINGERTIP_VERTICES",
     "FINGERTIP_VERTICES_SMPLX",
+    "Anatomy",
+    "DegreeOfFreedom",
     "HandLayer",
     "HandModel",
 ]

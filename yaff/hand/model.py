@@ -257,7 +257,8 @@ class HandModel:
     def mirrored(self) -> HandModel:
         """The other hand: this one reflected in x, as MANO's left hand is its right one's mirror image."""
         flip = np.array([-1.0, 1.0, 1.0])
-        signs = np.tile(np.outer(flip, flip).ravel(), 15)  # R' = M R M changes entry (i, j) of R - I by s_i s_j
+        # R' = M R M changes entry (i, j) of R - I by s_i s_j
+        signs = np.tile(np.outer(flip, flip).ravel(), 15)
         return HandModel(
             name=self.name,
             side="left" if self.side == "right" else "right",

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from yaff.geometry.torch_rotations import rotation_from_axis_angle
+from yaff.geometry.torch_rotations import rotation_about_axes, rotation_from_axis_angle
+from yaff.hand.anatomy import Anatomy
 from yaff.hand.model import HandModel
 
 VertexIndices = Int[Tensor, "v"] | Sequence[int] | None
@@ -121,6 +122,16 @@ class HandLayer(nn.Module):
             turns.append(turns[parent] @ joint_rotations[:, joint - 1])
             origins.append((turns[parent] @ offset)[..., 0] + origins[parent])
         return torch.stack(turns, 1), torch.stack(origins, 1)
+
+
+def rotations_from_dof(anatomy: Anatomy, dof: Float[Tensor, "n d"]) -> Float[Tensor, "n 15 3 3"]:
+    """Rotations of the 15 joints from anatomical angles (radians): products of rotations about the joints'
+    axes.
+    """
+    axes = torch.as_tensor(anatomy.slot_axes, dtype=dof.dtype, device=dof.device)
+    slots = torch.as_tensor(anatomy.slots, device=dof.device)
+    factors = rotation_about_axes(axes, torch.nn.functional.pad(dof, (0, 1))[:, slots])
+    return factors[:, :, 0] @ factors[:, :, 1] @ factors[:, :, 2]
 
 
 def _blend(coefficients: Tensor, directions: Tensor) -> Tensor:
