@@ -24,7 +24,7 @@ def compose_wrist(
     T_camera_object: Float[Array, "m 4 4"],
     wrist_rotation: Float[Array, "m 3"],
     translation: Float[Array, "m 3"],
-    root: Float[Array, "3"],
+    root: Float[Array, "3"] | Float[Array, "m 3"],
 ) -> tuple[Float64[Array, "m 3"], Float64[Array, "m 3"]]:
     """Wrist parameters in the camera frame, row by row.
 
@@ -32,7 +32,7 @@ def compose_wrist(
         T_camera_object: object poses (metres).
         wrist_rotation: axis-angle in the object frame, radians.
         translation: in the object frame, metres.
-        root: the root joint J0 of the hand, metres.
+        root: the root joint J0 of the hand, metres; one for each row where hands differ in shape.
 
     Returns:
         wrist_rotation (axis-angle, angle in [0, pi]) and translation in the camera frame.
@@ -47,7 +47,7 @@ def compose_wrist_pairs(
     wrist_rotation: Float[Array, "g 3"],
     translation: Float[Array, "g 3"],
     grasp: Int[Array, "m"],
-    root: Float[Array, "3"],
+    root: Float[Array, "3"] | Float[Array, "g 3"],
 ) -> tuple[Float64[Array, "m 3"], Float64[Array, "m 3"]]:
     """As :func:`compose_wrist` for (instance, grasp) pairs; what depends on one of them alone is computed once.
 
@@ -56,9 +56,9 @@ def compose_wrist_pairs(
         instance: row of ``Ts_camera_object`` for each pair.
         wrist_rotation, translation: of the grasps, object frame.
         grasp: row of ``wrist_rotation`` for each pair.
-        root: the root joint J0 of the hand, metres.
+        root: the root joint J0 of the hand, metres; one for each grasp where hands differ in shape.
     """
-    root = np.asarray(root, np.float64)
+    root = np.broadcast_to(np.asarray(root, np.float64), (len(translation), 3))
     poses = np.asarray(Ts_camera_object, np.float64)
     object_quaternions = _blockwise(_quaternions_from_rotations, poses[:, :3, :3], 4)
     grasp_quaternions = _blockwise(_quaternions_from_axis_angles, np.asarray(wrist_rotation, np.float64), 4)
@@ -70,7 +70,7 @@ def compose_wrist_pairs(
         i, g = instance[block], grasp[block]
         rotations[block] = _composed_axis_angles(object_quaternions[i].T, grasp_quaternions[g].T).T
         np.einsum("nij,nj->ni", poses[i, :3, :3], joints[g], out=translations[block])
-        translations[block] += poses[i, :3, 3] - root
+        translations[block] += poses[i, :3, 3] - root[g]
     return rotations, translations
 
 

@@ -1,0 +1,236 @@
+"""Which grasps are possible in an arrangement: the hand and its way there against neighbours and table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import trimesh
+from jaxtyping import Bool, Float, Float32, Float64, Int, UInt8
+
+from yaff.errors import InputError
+from yaff.geometry.transforms import invert
+from yaff.grasp.batch import Grasps
+from yaff.hand import HandModel
+from yaff.scene.plane import Plane
+from yaff.scene.posed_hands import PosedHands, pose_hands
+
+Array = np.ndarray
+
+
+class Infeasible(IntEnum):
+    """Why a grasp cannot be taken in an arrangement."""
+
+    FEASIBLE = 0
+    NEIGHBOUR = 1
+    """The hand would be inside another object."""
+    TABLE = 2
+    """The hand, or the forearm at any bend of the wrist, would be below the support plane."""
+    UNREACHABLE = 3
+    """The grasp itself is free, but the way from the pregrasp to it is not."""
+
+
+@dataclass(frozen=True)
+class FeasibilityConfig:
+    """How much overlap is forgiven: skin gives way, and poses err by millimetres."""
+
+    neighbour_penetration: float = 0.002
+    """Metres that skin may be inside a neighbour at the grasp."""
+    table_penetration: float = 0.003
+    """Metres that skin may be below the support plane at the grasp."""
+    path_penetration: float = 0.005
+    """Metres that skin may be inside a neighbour or below the plane on the way."""
+    path_steps: int = 6
+    """Poses of the approach that are looked at, the pregrasp first."""
+    path_vertices: int = 128
+    """Skin vertices that are followed along the approach."""
+    forearm_length: float = 0.08
+    """Metres of forearm that must be above the support plane."""
+    forearm_radius: float = 0.025
+    """Metres."""
+    wrist_bend: float = float(np.radians(60.0))
+    """Radians by which the wrist may bend to bring the forearm up."""
+    clearance_limit: float = 0.1
+    """Metres. Clearances beyond this are not measured but stored as this."""
+
+
+class Feasibility(NamedTuple):
+    """The verdict on ``n`` grasps of one instance."""
+
+    code: UInt8[Array, "n"]
+    """Values of :class:`Infeasible`."""
+    clearance: Float32[Array, "n"]
+    """Metres from the skin at the grasp to the nearest neighbour or to the support plane, negative inside; at most
+    ``clearance_limit``. The grasped object itself does not count."""
+
+
+class DistanceField(Protocol):
+    """Signed distances to a solid, metres, negative inside; ``spacing`` bounds the error of interpolation."""
+
+    @property
+    def spacing(self) -> float: ...
+
+    def distance(self, points: Array) -> Array: ...
+
+
+@runtime_checkable
+class Obstacle(Protocol):
+    """What feasibility needs of an object; :class:`yaff.objects.ObjectModel` has it."""
+
+    @property
+    def sdf(self) -> DistanceField: ...
+
+    @property
+    def solid(self) -> trimesh.Trimesh: ...
+
+
+def feasibility(
+    hand: HandModel,
+    objects: Mapping[int, Obstacle],
+    Ts_camera_object: Float[Array, "k 4 4"],
+    object_index: Int[Array, "k"],
+    plane: Plane | None,
+    grasps: Mapping[int, Grasps],
+    config: FeasibilityConfig | None = None,
+    posed: Mapping[int, PosedHands] | None = None,
+) -> list[Feasibility]:
+    """Decide for every grasp of every instance of an arrangement.
+
+    Where several things are in the way at the grasp, the code names the one that is too deep by the most.
+
+    Args:
+        hand: the hand that took the grasps.
+        objects: models by YCB-Video index.
+        Ts_camera_object: poses of the instances (any common frame will do).
+        object_index: their YCB-Video indices.
+        plane: the support plane in the same frame; None where there is none.
+        grasps: by YCB-Video index, object frame; instances of other objects have no grasps.
+        config: tolerances.
+        posed: :func:`~yaff.scene.posed_hands.pose_hands` of ``grasps``, to pose them once for many arrangements.
+
+    Returns:
+        One verdict for each instance, in order.
+
+    Raises:
+        InputError: an instance of an object that is not in ``objects``.
+    """
+    config = config or FeasibilityConfig()
+    index = [int(i) for i in object_index]
+    unknown = sorted(set(index) - set(objects))
+    if unknown:
+        raise InputError(f"no model of objects {unknown}", remedy=f"models given: {sorted(objects)}")
+    result = []
+    for k, target in enumerate(index):
+        if target not in grasps or len(grasps[target]) == 0:
+            result.append(Feasibility(np.zeros(0, np.uint8), np.zeros(0, np.float32)))
+            continue
+        if posed is not None and target in posed:
+            hands = posed[target]
+        else:
+            hands = pose_hands(hand, grasps[target], config.path_steps, config.path_vertices)
+        T_object_camera = invert(Ts_camera_object[k])
+        neighbours = [
+            _Neighbour.of(objects[other], T_object_camera @ Ts_camera_object[j])
+            for j, other in enumerate(index)
+            if j != k
+        ]
+        result.append(hand_feasibility(hands, neighbours, plane and plane.transformed(T_object_camera), config))
+    return result
+
+
+@dataclass(frozen=True)
+class _Neighbour:
+    sdf: DistanceField
+    T_self_object: Float64[Array, "4 4"]
+    centre: Float64[Array, "3"]
+    half: Float64[Array, "3"]
+
+    @classmethod
+    def of(cls, model: Obstacle, T_object_self: Float64[Array, "4 4"]) -> _Neighbour:
+        low, high = np.asarray(model.solid.bounds, np.float64)
+        return cls(model.sdf, invert(T_object_self), 0.5 * (low + high), 0.5 * (high - low))
+
+    def local(self, points: Float[Array, "*b 3"]) -> Float64[Array, "*b 3"]:
+        return points @ self.T_self_object[:3, :3].T + self.T_self_object[:3, 3]
+
+    def box_distance(self, local: Float[Array, "*b 3"]) -> Float64[Array, "*b"]:
+        """Distance to the bounding box, 0 inside: never more than the distance to the solid."""
+        outside = np.maximum(np.abs(local - self.centre) - self.half, 0.0)
+        return np.sqrt(np.einsum("...i,...i->...", outside, outside))
+
+
+def hand_feasibility(
+    hands: PosedHands, neighbours: Sequence[_Neighbour], plane: Plane | None, config: FeasibilityConfig
+) -> Feasibility:
+    """The verdict on posed hands; neighbours and plane in the frame of the grasped object."""
+    n = len(hands)
+    clearance = np.full(n, config.clearance_limit)
+    table_excess = np.full(n, -np.inf)
+    if plane is not None:
+        height = plane.height(hands.skin).min(axis=1)
+        clearance = np.minimum(clearance, height)
+        table_excess = np.maximum(-height - config.table_penetration, _forearm_excess(hands, plane, config))
+    nearest = np.full(n, np.inf)
+    for neighbour in neighbours:
+        nearest = np.minimum(nearest, _nearest(neighbour, hands.skin, np.minimum(clearance, nearest)))
+    clearance = np.minimum(clearance, nearest)
+    neighbour_excess = -nearest - config.neighbour_penetration
+
+    code = np.full(n, Infeasible.FEASIBLE, np.uint8)
+    blocked = np.maximum(table_excess, neighbour_excess) > 0.0
+    by_table = table_excess >= neighbour_excess
+    code[blocked & by_table] = Infeasible.TABLE
+    code[blocked & ~by_table] = Infeasible.NEIGHBOUR
+    free = np.flatnonzero(~blocked)
+    code[free[_path_blocked(hands.path[free], neighbours, plane, config)]] = Infeasible.UNREACHABLE
+    return Feasibility(code, clearance.astype(np.float32))
+
+
+def _nearest(neighbour: _Neighbour, skin: Float64[Array, "n v 3"], limit: Float64[Array, "n"]) -> Float64[Array, "n"]:
+    """Least signed distance of each hand to a neighbour; infinite where it cannot be below ``limit``.
+
+    The box bounds the distance from below, so points whose box distance exceeds the limit need no look-up; one
+    grid spacing is allowed for the error of interpolation.
+    """
+    result = np.full(len(skin), np.inf)
+    reach = np.maximum(limit, 0.0) + neighbour.sdf.spacing
+    middle = 0.5 * (skin.min(1) + skin.max(1))
+    radius = np.sqrt(np.max(np.sum((skin - middle[:, None]) ** 2, axis=2), axis=1))
+    rows = np.flatnonzero(neighbour.box_distance(neighbour.local(middle)) - radius < reach)
+    if not len(rows):
+        return result
+    local = neighbour.local(skin[rows])
+    near = neighbour.box_distance(local) < reach[rows, None]
+    distance = np.full(near.shape, np.inf)
+    distance[near] = neighbour.sdf.distance(local[near])
+    result[rows] = distance.min(axis=1)
+    return result
+
+
+def _forearm_excess(hands: PosedHands, plane: Plane, config: FeasibilityConfig) -> Float64[Array, "n"]:
+    """Metres by which the end of the forearm stub is too low, with the wrist bent upward as far as it goes."""
+    elevation = np.arcsin(np.clip(hands.forearm @ plane.normal, -1.0, 1.0))
+    raised = np.minimum(elevation + config.wrist_bend, 0.5 * np.pi)
+    end = plane.height(hands.wrist) + config.forearm_length * np.sin(raised)
+    return config.forearm_radius - end - config.table_penetration
+
+
+def _path_blocked(
+    path: Float64[Array, "n s p 3"], neighbours: Sequence[_Neighbour], plane: Plane | None, config: FeasibilityConfig
+) -> Bool[Array, "n"]:
+    blocked = np.zeros(len(path), bool)
+    if path.size == 0:
+        return blocked
+    if plane is not None:
+        blocked |= plane.height(path).min(axis=(1, 2)) < -config.path_penetration
+    for neighbour in neighbours:
+        rows = np.flatnonzero(~blocked)
+        local = neighbour.local(path[rows])
+        inside = neighbour.box_distance(local) <= 0.0  # only there can a distance be negative
+        deep = np.zeros(inside.shape, bool)
+        deep[inside] = neighbour.sdf.distance(local[inside]) < -config.path_penetration
+        blocked[rows] = deep.any(axis=(1, 2))
+    return blocked
