@@ -103,7 +103,7 @@ def contacts_of_samples(
     area, point, gradient = samples.area[near], samples.point[near], samples.gradient[near]
 
     def total(weights: Array) -> Array:
-        return np.bincount(group, weights, minlength=n * count)
+        return np.bincount(group, weights, minlength=n * count).astype(np.float64)  # integers when empty
 
     total_area = total(area)
     divisor = np.where(total_area > 0.0, total_area, 1.0)[:, None]
