@@ -52,6 +52,18 @@ class Layout(Protocol):
         """The wrist in the camera frame, from the stored columns or, where they do not hold it, composed."""
         ...
 
+    def parameters(
+        self, stored: Mapping[str, Array], compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]
+    ) -> Float32[Array, "k 51"]:
+        """All 51 parameters in the camera frame."""
+        ...
+
+
+def _joined(wrist: Wrist, pose: Float32[Array, "k 45"]) -> Float32[Array, "k 51"]:
+    hand = np.empty((len(pose), PARAMETERS), np.float32)
+    hand[:, ROTATION], hand[:, POSE], hand[:, TRANSLATION] = wrist[0], pose, wrist[1]
+    return hand
+
 
 @dataclass(frozen=True)
 class Compact:
@@ -66,6 +78,11 @@ class Compact:
     def decode(self, stored: Mapping[str, Array], compose: Callable[[], Wrist]) -> Wrist:
         rotation, translation = compose()
         return rotation.astype(np.float32), translation.astype(np.float32)
+
+    def parameters(
+        self, stored: Mapping[str, Array], compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]
+    ) -> Float32[Array, "k 51"]:
+        return _joined(compose(), pose())
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,11 @@ class WristLayout:
 
     def decode(self, stored: Mapping[str, Array], compose: Callable[[], Wrist]) -> Wrist:
         return stored["wrist_rotation"], stored["translation"]
+
+    def parameters(
+        self, stored: Mapping[str, Array], compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]
+    ) -> Float32[Array, "k 51"]:
+        return _joined(self.decode(stored, compose), pose())
 
 
 @dataclass(frozen=True)
@@ -104,14 +126,16 @@ class Full:
     )
 
     def encode(self, compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]) -> Mapping[str, Array]:
-        rotation, translation = compose()
-        hand = np.empty((len(rotation), PARAMETERS), np.float32)
-        hand[:, ROTATION], hand[:, POSE], hand[:, TRANSLATION] = rotation, pose(), translation
-        return {"hand": hand}
+        return {"hand": _joined(compose(), pose())}
 
     def decode(self, stored: Mapping[str, Array], compose: Callable[[], Wrist]) -> Wrist:
         hand = stored["hand"]
         return hand[:, ROTATION], hand[:, TRANSLATION]
+
+    def parameters(
+        self, stored: Mapping[str, Array], compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]
+    ) -> Float32[Array, "k 51"]:
+        return np.array(stored["hand"])
 
 
 LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in (Compact(), WristLayout(), Full())}

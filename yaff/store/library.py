@@ -66,7 +66,7 @@ class GraspLibrary(Mapping[str, Grasps]):
             check_structure(file, "library")
             metadata = _metadata(file, path)
             objects = group_of(file, "objects")
-            counts = {name: _checked_length(group_of(objects, name), path) for name in objects}
+            counts = {name: _checked_length(group_of(objects, name), path) for name in map(str, objects)}
         return cls(path, counts, metadata)
 
     @classmethod

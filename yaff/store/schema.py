@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from yaff.errors import FormatError
+from yaff.resources import schema as load_schema
 from yaff.store import columns as table
 from yaff.store.columns import Column
 from yaff.store.hdf5 import describe
@@ -55,12 +56,6 @@ def check_document(document: Document, schema: str, path: Path | str) -> None:
             where=f"{path}:{_place(first)}",
             remedy="build it again, or see docs/file-formats.md if another program wrote it",
         )
-
-
-def load_schema(name):
-    import json
-
-    return json.loads((Path(__file__).resolve().parents[2] / "schemas" / f"{name}.schema.json").read_text())
 
 
 @cache

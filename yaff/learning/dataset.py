@@ -1,0 +1,113 @@
+"""The annotations of a dataset as a map-style PyTorch dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch.utils.data import Dataset
+
+from yaff.errors import InputError
+from yaff.hand.model import HandModel
+from yaff.store.reading import ShardSet
+
+Array = np.ndarray
+
+
+class GraspDataset(Dataset[dict[str, Any]]):
+    """Annotations of shards in any layout, one sample each.
+
+    A sample is a dict; everything geometric is in the camera frame (OpenCV axes) in float32 tensors, SI units:
+
+    - ``scene``, ``frame``, ``object_index`` (1..21), ``grasp_type`` (1..33), ``library_row``: int; ``object``: its name
+    - ``intrinsics`` (3, 3), pixels
+    - ``T_camera_object`` (4, 4), ``T_camera_hand`` (4, 4): the hand frame is at the root joint
+    - ``wrist_rotation`` (3,), ``pose`` (45,), ``translation`` (3,), ``shape`` (10,): MANO
+
+    Files are opened in the process that reads them, so that workers of a ``DataLoader`` may be forked or spawned.
+    ``DataLoader`` asks for whole batches at once (``__getitems__``), which is much faster than sample by sample.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        split: str | None = None,
+        types: Sequence[int] | None = None,
+        objects: Sequence[str] | None = None,
+    ) -> None:
+        """Open a dataset; only small tables are read.
+
+        Args:
+            folder: the dataset: shards, ``manifest.json``, ``index.h5``.
+            split: a split of the source dataset, for example ``train``; None for all frames.
+            types: grasp types (Feix numbers); None for all.
+            objects: names of objects; None for all.
+
+        Raises:
+            MissingFileError: there is no dataset, or its build has not ended.
+            FormatError: a file of it is truncated, of another schema version, or not as its schema says.
+            InputError: an unknown split, type or object.
+        """
+        self.shards = ShardSet.open(folder)
+        self.selection = self.shards.select(split, types, objects)
+
+    def __len__(self) -> int:
+        return len(self.selection)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        if position < 0:
+            position += len(self)
+        if not 0 <= position < len(self):
+            raise IndexError(f"annotation {position} of {len(self)}")
+        return self.__getitems__([position])[0]
+
+    def __getitems__(self, positions: Sequence[int]) -> list[dict[str, Any]]:
+        """Samples of several positions, read together."""
+        batch = self.batch(positions)
+        columns = [_rows(values) for values in batch.values()]
+        return [dict(zip(batch, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def batch(self, positions: Sequence[int] | Array) -> dict[str, Any]:
+        """Samples of several positions stacked: tensors with a leading dimension, ``object`` a list of names."""
+        rows = self.shards.rows(self.selection, np.asarray(positions, np.int64).reshape(-1))
+        return {name: _tensor(values) for name, values in self.shards.batch(rows).items()}
+
+    def vertices(self, hand: HandModel, sample: Mapping[str, Any]) -> Float[Array, "n 778 3"]:
+        """Vertices (n, 778, 3) of the hand of a sample (n = 1) or of a batch, camera frame, metres.
+
+        Raises:
+            InputError: ``hand`` is not the hand the annotations were made with.
+        """
+        made_with = self.shards.index.hand
+        if made_with["digest"] != hand.digest:
+            raise InputError(
+                f"the annotations are of hand {made_with['name']!r} ({made_with['digest'][:12]}), "
+                f"not of {hand.name!r} ({hand.digest[:12]})",
+                where=self.shards.folder,
+                remedy="load the hand that the dataset was built with",
+            )
+        return hand.vertices(
+            *(
+                np.atleast_2d(np.asarray(sample[name], np.float64))
+                for name in ("pose", "wrist_rotation", "translation", "shape")
+            )
+        )
+
+
+def _tensor(values: Array) -> torch.Tensor | list[str]:
+    if values.dtype.kind == "U":
+        return values.tolist()
+    if values.dtype.kind == "f":
+        return torch.from_numpy(np.ascontiguousarray(values, np.float32))
+    return torch.from_numpy(values.astype(np.int64))
+
+
+def _rows(values: torch.Tensor | list[str]) -> Sequence[Any]:
+    """The rows of a stacked value: tensors for arrays, Python's numbers and strings for scalars."""
+    if isinstance(values, torch.Tensor):
+        return values.unbind(0) if values.ndim > 1 else values.tolist()
+    return values
