@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from yaff.hand.anatomy import Anatomy, DegreeOfFreedom
+from yaff.hand.loading import load_hand
 from yaff.hand.model import FINGERTIP_VERTICES, FINGERTIP_VERTICES_SMPLX, HandModel
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "DegreeOfFreedom",
     "HandLayer",
     "HandModel",
+    "load_hand",
 ]
 
 

@@ -1,0 +1,261 @@
+"""MANO's pickle files: read without running anything they ask for, and written for manopth and smplx.
+
+A MANO file is a pickled dictionary, made by Python 2, whose arrays are NumPy arrays, a SciPy sparse matrix and chumpy
+objects. The reader builds arrays and inert stand-ins only; a file that names any other class is refused by that name.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from yaff.errors import FormatError, InputError, MissingFileError
+from yaff.hand.axes import palm_frame
+from yaff.hand.model import FINGER_JOINTS, HandModel, Side
+
+Array = np.ndarray
+
+MANO_FILES: dict[Side, str] = {"right": "MANO_RIGHT.pkl", "left": "MANO_LEFT.pkl"}
+"""The names under which MANO is distributed, and manopth and smplx look for it."""
+
+_SHAPES: Mapping[str, tuple[int, ...]] = {
+    "v_template": (778, 3),
+    "f": (1538, 3),
+    "weights": (778, 16),
+    "shapedirs": (778, 3, 10),
+    "posedirs": (778, 3, 135),
+    "J_regressor": (16, 778),
+    "kintree_table": (2, 16),
+}
+_REMEDY = "put the unmodified MANO_RIGHT.pkl / MANO_LEFT.pkl of https://mano.is.tue.mpg.de there, or remove the file"
+_NO_PARENT = np.uint32(0xFFFFFFFF)
+
+
+def read_mano_file(path: Path | str, side: Side) -> HandModel:
+    """The hand in a MANO pickle. Poses stay relative to the flat hand: the file's mean pose and PCA are not used.
+
+    Raises:
+        MissingFileError: no such file.
+        FormatError: not a MANO file, an array missing, misshapen or not finite, or the hand of the other side.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError("no MANO file", where=path, remedy=_REMEDY)
+    content = read_arrays(path)
+    arrays: dict[str, Array] = {}
+    for key, shape in _SHAPES.items():
+        if key not in content:
+            raise FormatError(f"the hand model lacks {key!r}", where=path, remedy=_REMEDY)
+        array = np.asarray(content[key])
+        if array.dtype.kind not in "fiu":
+            raise FormatError(f"{key} does not hold numbers but {array.dtype}", where=path, remedy=_REMEDY)
+        if array.shape != shape:
+            raise FormatError(f"{key} has shape {array.shape}, MANO's has {shape}", where=path, remedy=_REMEDY)
+        arrays[key] = array
+    parents = arrays["kintree_table"][0].astype(np.int64)
+    parents[0] = -1  # the root's parent is 2^32 - 1 in the file
+    try:
+        model = HandModel(
+            name="mano",
+            side=side,
+            template=arrays["v_template"].astype(np.float64),
+            faces=arrays["f"].astype(np.int64),
+            weights=arrays["weights"].astype(np.float64),
+            shape_directions=arrays["shapedirs"].astype(np.float64),
+            pose_directions=arrays["posedirs"].astype(np.float64),
+            joint_regressor=arrays["J_regressor"].astype(np.float64),
+            parents=parents,
+        )
+    except InputError as error:
+        raise FormatError(error.what, where=path, remedy=_REMEDY) from error
+    if side_of(model) != side:
+        raise FormatError(f"this is the {side_of(model)} hand, not the {side} one", where=path, remedy=_REMEDY)
+    return model
+
+
+def side_of(model: HandModel) -> Side:
+    """The side a hand's geometry shows: the thumb stands before the palm of a right hand or of a left one."""
+    joints = model.rest_joints
+    as_right = palm_frame(joints, "right")
+    thumb = joints[FINGER_JOINTS["thumb"][0]] - joints[0]
+    # the knuckles of the two hands are mirror images; the thumb's base lies on the palmar side of either
+    return "right" if thumb @ as_right.palmar > 0.0 else "left"
+
+
+def read_arrays(path: Path) -> dict[str, Any]:
+    """The dictionary in a pickle of arrays, sparse matrices and chumpy objects, each as a plain array.
+
+    Raises:
+        FormatError: not such a pickle, or one that names another class.
+    """
+    try:
+        with path.open("rb") as file:
+            content = _ArrayUnpickler(file, path).load()
+        if not isinstance(content, dict):
+            raise FormatError(f"holds a {type(content).__name__}, not a dictionary", where=path, remedy=_REMEDY)
+        return {str(key): _plain(value) for key, value in content.items()}
+    except FormatError:
+        raise
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise FormatError(f"cannot be read as a pickle: {error}", where=path, remedy=_REMEDY) from error
+
+
+class _StandIn:
+    """Takes the place of an object of a foreign class: keeps its state and does nothing."""
+
+    def __init__(self, *_: object) -> None:
+        self.state: dict[str, Any] = {}
+
+    def __setstate__(self, state: object) -> None:
+        if not isinstance(state, dict):
+            raise pickle.UnpicklingError("an object's state is not a dictionary")
+        self.state = {str(key): value for key, value in state.items()}
+
+    def array(self) -> Array:
+        raise NotImplementedError
+
+
+class _Chumpy(_StandIn):
+    """``chumpy.Ch``: carries the array ``x``."""
+
+    def array(self) -> Array:
+        return np.asarray(_plain(self.state["x"]))
+
+
+class _ChumpySelect(_StandIn):
+    """``chumpy.reordering.Select``: entries ``idxs`` of the array ``a``, perhaps in another shape."""
+
+    def array(self) -> Array:
+        chosen = np.asarray(_plain(self.state["a"])).ravel()[np.asarray(_plain(self.state["idxs"])).astype(np.int64)]
+        return chosen.reshape(self.state["preferred_shape"]) if "preferred_shape" in self.state else chosen
+
+
+class _SparseColumns(_StandIn):
+    """``scipy.sparse.csc_matrix``."""
+
+    def array(self) -> Array:
+        s = self.state
+        shape = s["_shape"] if "_shape" in s else s["shape"]
+        return sparse.csc_matrix((s["data"], s["indices"], s["indptr"]), shape=shape).toarray()
+
+
+class _SparseRows(_StandIn):
+    """``scipy.sparse.csr_matrix``."""
+
+    def array(self) -> Array:
+        s = self.state
+        shape = s["_shape"] if "_shape" in s else s["shape"]
+        return sparse.csr_matrix((s["data"], s["indices"], s["indptr"]), shape=shape).toarray()
+
+
+def _plain(value: object) -> Any:
+    return value.array() if isinstance(value, _StandIn) else value
+
+
+def _reconstruct(kind: type, base: type, state: object) -> object:
+    """What Python 2 calls to make an object: only stand-ins can be made."""
+    if not (isinstance(kind, type) and issubclass(kind, _StandIn)):
+        raise pickle.UnpicklingError(f"asks for an object of {kind!r}")
+    return kind()
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """How Python 3 writes bytes for Python 2."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"asks for the encoding {encoding!r}")
+    return text.encode("latin1")
+
+
+def _numpy_global(name: str) -> Callable[..., Any]:
+    # the functions themselves, whatever NumPy calls their module: taken from what arrays and scalars reduce to
+    source: Any = np.empty(0) if name == "_reconstruct" else np.float64(0.0)
+    return source.__reduce__()[0]
+
+
+_GLOBALS: Mapping[tuple[str, str], object] = {
+    **{
+        (f"numpy.{core}.multiarray", name): _numpy_global(name)
+        for core in ("core", "_core")
+        for name in ("_reconstruct", "scalar")
+    },
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    **{(module, "csc_matrix"): _SparseColumns for module in ("scipy.sparse.csc", "scipy.sparse._csc", "scipy.sparse")},
+    **{(module, "csr_matrix"): _SparseRows for module in ("scipy.sparse.csr", "scipy.sparse._csr", "scipy.sparse")},
+    **{(module, "Ch"): _Chumpy for module in ("chumpy.ch", "chumpy")},
+    **{(module, "Select"): _ChumpySelect for module in ("chumpy.reordering", "chumpy")},
+    **{(module, "_reconstructor"): _reconstruct for module in ("copy_reg", "copyreg")},
+    **{(module, "object"): object for module in ("__builtin__", "builtins")},
+    **{(module, "set"): set for module in ("__builtin__", "builtins")},
+    ("_codecs", "encode"): _encode,
+}
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    def __init__(self, file: io.BufferedIOBase | Any, path: Path) -> None:
+        super().__init__(file, fix_imports=False, encoding="latin1")
+        self._path = path
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        try:
+            return _GLOBALS[module_name, global_name]
+        except KeyError:
+            raise FormatError(
+                f"the pickle asks for {module_name}.{global_name}, which a hand model has no use for",
+                where=self._path,
+                remedy="do not trust this file; " + _REMEDY,
+            ) from None
+
+    def persistent_load(self, pid: object) -> Any:
+        raise FormatError("the pickle refers to objects outside itself", where=self._path, remedy=_REMEDY)
+
+
+def mano_pickle(model: HandModel) -> bytes:
+    """The hand as the bytes of a MANO file (:data:`MANO_FILES` gives its name), which manopth and smplx load.
+
+    The PCA of poses is the identity and the mean pose zero, so that "PCA coefficients" are the pose itself. Plain NumPy
+    arrays and one SciPy matrix under the names that every version of both understands; the same bytes each time.
+    """
+    columns = sparse.csc_matrix(model.joint_regressor)
+    columns.sort_indices()
+    parents = model.parents.astype(np.int64)
+    table = np.stack([np.where(parents < 0, _NO_PARENT, parents), np.arange(16)]).astype(np.uint32)
+    content = {
+        "J_regressor": columns,
+        "bs_style": "lbs",
+        "bs_type": "lrotmin",
+        "f": model.faces.astype(np.uint32),
+        "hands_coeffs": np.zeros((1, 45)),
+        "hands_components": np.eye(45),
+        "hands_mean": np.zeros(45),
+        "kintree_table": table,
+        "posedirs": np.array(model.pose_directions),
+        "shapedirs": np.array(model.shape_directions),
+        "v_template": np.array(model.template),
+        "weights": np.array(model.weights),
+    }
+    return _portable(pickle.dumps(content, protocol=2))
+
+
+def _portable(data: bytes) -> bytes:
+    """The pickle with the public module names that old and new NumPy and SciPy share."""
+    names = {
+        "numpy._core.multiarray": "numpy.core.multiarray",
+        "scipy.sparse._csc": "scipy.sparse",
+    }
+    parts: list[bytes] = []
+    done = 0
+    for opcode, argument, position in pickletools.genops(data):
+        if opcode.name == "GLOBAL":
+            module, name = str(argument).split(" ")
+            end = data.index(b"\n", data.index(b"\n", position) + 1) + 1
+            parts += [data[done:position], f"c{names.get(module, module)}\n{name}\n".encode()]
+            done = end
+    return b"".join([*parts, data[done:]])
