@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Int
 
-from yaff.hand.builtin import cells, dense, flesh, seeds, shapes, skinning
+from yaff.hand.builtin import cells, correctives, dense, flesh, seeds, shapes, skinning
 from yaff.hand.builtin.skeleton import DIGITS, PARENTS
 
 FACES = 1538
@@ -30,7 +30,7 @@ def assemble() -> dict[str, np.ndarray]:
     faces = cells.dual_triangles(fine_faces, owner)
     points = placed.points.copy()
     palm = slice(placed.fixed, None)
-    points[palm] = flesh.project(points[palm])
+    points[palm] = flesh.project(points[palm], level=flesh.LIFT)
     number = _numbering(placed, faces)
     template = np.empty_like(points)
     template[number] = np.round(points, 7)
@@ -39,12 +39,13 @@ def assemble() -> dict[str, np.ndarray]:
     faces = _canonical(number[faces])
     if faces.shape != (FACES, 3) or len(np.unique(faces)) != seeds.VERTICES:
         raise RuntimeError(f"the skin came out with {len(faces)} faces instead of {FACES}")
+    weights = skinning.skinning_weights(template, faces, digit_of)
     return {
         "template": template,
         "faces": faces,
-        "weights": skinning.skinning_weights(template, faces, digit_of),
+        "weights": weights,
         "shape_directions": shapes.shape_directions(template, digit_of),
-        "pose_directions": np.zeros((seeds.VERTICES, 3, 135)),
+        "pose_directions": correctives.pose_directions(template, weights),
         "joint_regressor": skinning.joint_regressor(template, digit_of),
         "parents": PARENTS,
     }

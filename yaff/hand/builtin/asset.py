@@ -47,9 +47,7 @@ def load(path: Path = ASSET) -> dict[str, np.ndarray]:
         if absent:
             raise FormatError(f"the built-in hand lacks {', '.join(absent)}", where=path, remedy="reinstall")
         arrays = {name: file[name] for name in ARRAYS}
-    return {
-        name: array.astype(np.float64 if array.dtype.kind == "f" else np.int64) for name, array in arrays.items()
-    }
+    return {name: array.astype(np.float64 if array.dtype.kind == "f" else np.int64) for name, array in arrays.items()}
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -27,9 +27,7 @@ def rim_loop(faces: Int[np.ndarray, "f 3"]) -> Int[np.ndarray, "b"]:
     return np.array(loop)
 
 
-def vertex_normals(
-    vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]
-) -> Float[np.ndarray, "v 3"]:
+def vertex_normals(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> Float[np.ndarray, "v 3"]:
     """Unit normals, weighted by area."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     cross = np.cross(b - a, c - a)

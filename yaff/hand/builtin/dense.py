@@ -108,9 +108,7 @@ def _cell_vertices(
     return origin + SPACING * total / count[:, None]
 
 
-def _quads(
-    axis: int, inside: np.ndarray, number: Int[np.ndarray, "nx ny nz"]
-) -> Int[np.ndarray, "q 4"]:
+def _quads(axis: int, inside: np.ndarray, number: Int[np.ndarray, "nx ny nz"]) -> Int[np.ndarray, "q 4"]:
     """One quad for each grid edge along ``axis`` that crosses the skin, through the four cells around it."""
     u, v = (axis + 1) % 3, (axis + 2) % 3
     low = [slice(None)] * 3

@@ -43,7 +43,7 @@ def _finger(scale: float, tip: float) -> Profile:
 
     return Profile(
         _FINGER,
-        half_breadth=scaled(9.2, 9.3, 9.0, 9.3, 8.5, 8.25, 7.9, 7.3),
+        half_breadth=scaled(8.7, 8.9, 8.9, 9.3, 8.5, 8.25, 7.9, 7.3),
         dorsal=scaled(9.0, 8.6, 7.7, 8.3, 6.9, 6.6, 5.4, 4.6),
         palmar=scaled(10.0, 9.4, 9.0, 7.9, 8.0, 6.9, 7.5, 7.0),
         tip=tip,
@@ -57,7 +57,7 @@ PROFILES: Mapping[str, Profile] = {
     "pinky": _finger(0.82, 7.2),
     "thumb": Profile(
         (0.0, 0.5, 1.0, 1.5, 2.0, 2.45, 2.75),
-        half_breadth=(11.0, 11.0, 10.8, 10.0, 10.7, 10.3, 9.4),
+        half_breadth=(11.0, 11.0, 10.8, 9.9, 10.5, 10.2, 9.2),
         dorsal=(9.5, 9.0, 9.3, 8.0, 8.4, 6.6, 5.4),
         palmar=(12.0, 11.5, 10.3, 9.3, 8.7, 9.4, 8.6),
         tip=10.0,
@@ -87,17 +87,22 @@ _CMC, _MCP = ((DIGIT["thumb"].joints[k] - WRIST) / MILLIMETRE for k in (0, 1))
 
 PALM: Sequence[Blob] = (
     # forearm stump and carpus, wider than deep
-    Blob((34.0, -1.5, -1.0), (4.0, -2.0, -1.0), (18.0, 17.5), 1.42),
-    Blob((4.0, -2.0, -1.0), (-24.0, -3.0, 0.0), (17.0, 14.5), 1.65),
-    _metacarpal((-18.0, -1.5, 12.0), "index", (11.5, 10.3)),
-    _metacarpal((-18.0, -0.5, 3.0), "middle", (12.0, 10.5)),
-    _metacarpal((-18.0, -1.0, -7.0), "ring", (12.0, 10.0)),
-    _metacarpal((-16.0, -3.0, -17.0), "pinky", (11.5, 9.0)),
+    Blob((34.0, -2.5, -1.0), (4.0, -2.5, -1.0), (17.4, 16.8), 1.56),
+    Blob((4.0, -2.5, -1.0), (-24.0, -3.5, 0.0), (16.4, 14.5), 1.64),
+    _metacarpal((-18.0, -2.2, 12.0), "index", (11.6, 8.8)),
+    _metacarpal((-18.0, -1.2, 3.0), "middle", (12.6, 10.3)),
+    _metacarpal((-18.0, -1.8, -7.0), "ring", (12.6, 9.8)),
+    _metacarpal((-16.0, -3.5, -17.0), "pinky", (11.4, 7.6)),
+    # knuckles
+    Blob((-86.0, 0.2, 20.3), (-89.5, 0.6, 21.0), (6.2, 6.0)),
+    Blob((-92.0, 4.2, -2.8), (-96.5, 4.4, -3.0), (6.4, 6.2)),
+    Blob((-79.5, 1.0, -26.2), (-83.5, 1.2, -27.4), (6.0, 5.8)),
+    Blob((-67.0, -5.0, -42.0), (-70.5, -5.0, -43.4), (5.4, 5.2)),
     # pads below the metacarpal heads
-    Blob((-80.0, -10.5, 19.0), (-92.0, -8.0, 20.5), (9.5, 8.5)),
-    Blob((-84.0, -8.5, -2.0), (-98.0, -5.0, -4.0), (9.5, 8.5)),
-    Blob((-74.0, -10.5, -22.0), (-88.0, -8.0, -28.0), (9.5, 8.0)),
-    Blob((-60.0, -14.0, -35.0), (-73.0, -13.5, -43.0), (9.0, 7.5)),
+    Blob((-78.0, -11.5, 18.0), (-91.0, -9.3, 19.8), (9.6, 8.6)),
+    Blob((-82.0, -9.8, -2.0), (-98.0, -6.6, -4.0), (9.8, 8.7)),
+    Blob((-72.0, -12.0, -21.0), (-87.0, -9.8, -27.0), (9.6, 8.2)),
+    Blob((-58.0, -15.0, -32.0), (-71.0, -14.5, -39.0), (9.0, 7.4)),
     # hypothenar along the fifth metacarpal
     Blob((-8.0, -9.5, -18.0), (-46.0, -13.5, -30.0), (12.5, 10.5)),
     # thenar: round the thumb's metacarpal, bulging into the palm
@@ -108,13 +113,17 @@ PALM: Sequence[Blob] = (
     Blob((-46.0, -15.0, 40.0), (-66.0, -8.5, 28.0), (8.0, 8.0)),
     Blob((-52.0, -17.0, 44.0), (-70.0, -9.5, 29.0), (6.0, 6.0)),
     # webs between the fingers
-    Blob((-95.0, -5.0, 10.0), (-101.0, -3.5, 9.5), (8.0, 5.5)),
+    Blob((-94.0, -5.5, 9.5), (-99.5, -4.0, 9.3), (7.6, 5.2)),
     Blob((-88.0, -5.0, -15.5), (-95.0, -3.5, -17.0), (7.5, 5.0)),
     Blob((-74.0, -9.5, -35.5), (-80.0, -7.5, -37.5), (7.0, 5.0)),
 )
 
 BLEND = 2.4
 """Softness of the union, millimetres: parts nearer than about this flow together."""
+
+
+LIFT = 0.00025
+"""Vertices lie this far outside the skin, metres: their flat triangles cut as much off as this adds."""
 
 
 def field(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
@@ -142,16 +151,16 @@ def gradient(points: Float[np.ndarray, "n 3"], step: float = 1e-5) -> Float[np.n
 
 
 def project(
-    points: Float[np.ndarray, "n 3"], *, rounds: int = 4, fixed_axis: int | None = None
+    points: Float[np.ndarray, "n 3"], *, rounds: int = 4, level: float = 0.0, fixed_axis: int | None = None
 ) -> Float[np.ndarray, "n 3"]:
-    """Move points onto the skin by Newton steps along the gradient; ``fixed_axis`` keeps one coordinate."""
+    """Move points by Newton steps to where the field is ``level``; ``fixed_axis`` keeps one coordinate."""
     moved = points.copy()
     for _ in range(rounds):
         slope = gradient(moved)
         if fixed_axis is not None:
             slope[:, fixed_axis] = 0.0
         length = np.maximum(np.sum(slope * slope, axis=1), 0.04)
-        step = (field(moved) / length)[:, None] * slope
+        step = ((field(moved) - level) / length)[:, None] * slope
         moved = moved - np.clip(step, -0.002, 0.002)
     return moved
 

@@ -29,7 +29,7 @@ class Rings:
 
 
 RINGS: Mapping[str, Rings] = {
-    "index": Rings(0.0178, (3, 4, 3), 10),
+    "index": Rings(0.0185, (3, 4, 3), 10),
     "middle": Rings(0.0160, (3, 4, 3), 10),
     "pinky": Rings(0.0160, (1, 4, 3), 9),
     "ring": Rings(0.0200, (2, 5, 3), 10),
@@ -105,8 +105,9 @@ def _digit_rings(name: str) -> Float[np.ndarray, "n 3"]:
 
     for row, station in enumerate(stations):
         turn = 0.5 * ((len(stations) - 1 - row) % 2)
-        add(station, 2.0 * np.pi * (np.arange(around) + turn) / around, 0.0)
-    add(stations[-1], 2.0 * np.pi * np.arange(_CAP) / _CAP, np.deg2rad(48.0))
+        last = row == len(stations) - 1
+        add(station, 2.0 * np.pi * (np.arange(around) + turn) / around, np.deg2rad(20.0) * last)
+    add(stations[-1], 2.0 * np.pi * np.arange(_CAP) / _CAP, np.deg2rad(57.0))
     add(stations[-1], np.zeros(1), np.deg2rad(90.0))
     return _cast(np.concatenate(origins), np.concatenate(directions))
 
@@ -114,10 +115,10 @@ def _digit_rings(name: str) -> Float[np.ndarray, "n 3"]:
 def _cast(
     origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"], reach: float = 0.022
 ) -> Float[np.ndarray, "n 3"]:
-    """The first points of the skin on rays that start inside."""
+    """The first points just outside the skin on rays that start inside."""
     samples = np.linspace(0.0, reach, 45)
     grid = origins[:, None] + samples[None, :, None] * directions[:, None]
-    outside = flesh.field(grid.reshape(-1, 3)).reshape(len(origins), -1) > 0.0
+    outside = flesh.field(grid.reshape(-1, 3)).reshape(len(origins), -1) > flesh.LIFT
     first = np.argmax(outside, axis=1)
     lost = np.flatnonzero(outside[:, 0] | ~outside.any(axis=1))
     if len(lost):
@@ -125,7 +126,7 @@ def _cast(
     low, high = samples[np.maximum(first - 1, 0)], samples[first]
     for _ in range(30):
         middle = 0.5 * (low + high)
-        beyond = flesh.field(origins + middle[:, None] * directions) > 0.0
+        beyond = flesh.field(origins + middle[:, None] * directions) > flesh.LIFT
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
     return origins + low[:, None] * directions
 

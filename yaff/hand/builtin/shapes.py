@@ -24,9 +24,7 @@ NAMES: tuple[str, ...] = (
 )
 
 
-def shape_directions(
-    vertices: Float[np.ndarray, "v 3"], digit_of: Int[np.ndarray, "v"]
-) -> Float[np.ndarray, "v 3 10"]:
+def shape_directions(vertices: Float[np.ndarray, "v 3"], digit_of: Int[np.ndarray, "v"]) -> Float[np.ndarray, "v 3 10"]:
     """Displacements in metres for one unit of each shape parameter, in the order of :data:`NAMES`.
 
     The wrist joint's surroundings stay, so that a bigger hand is held at the same place. Two units of size span the

@@ -143,9 +143,7 @@ def _sparse(weights: Float[np.ndarray, "v 16"]) -> Float[np.ndarray, "v 16"]:
     return kept
 
 
-def joint_regressor(
-    vertices: Float[np.ndarray, "v 3"], digit_of: Int[np.ndarray, "v"]
-) -> Float[np.ndarray, "16 v"]:
+def joint_regressor(vertices: Float[np.ndarray, "v 3"], digit_of: Int[np.ndarray, "v"]) -> Float[np.ndarray, "16 v"]:
     """Weights of the skin round each joint whose mean is the joint: non-negative, rows summing to one."""
     regressor = np.zeros((16, len(vertices)))
     for joint, point in enumerate(rest_joints()):
@@ -157,8 +155,10 @@ def joint_regressor(
         else:
             name = DIGITS[(joint - 1) // 3]
             along = DIGIT[name].local(vertices)[:, 0] - DIGIT[name].knots[(joint - 1) % 3]
-            near = (np.abs(along) < 0.0085) & (digit_of == DIGITS.index(name)) if name != "thumb" else (
-                (np.abs(along) < 0.0085) & (distance < 0.017)
+            near = (
+                (np.abs(along) < 0.0085) & (digit_of == DIGITS.index(name))
+                if name != "thumb"
+                else ((np.abs(along) < 0.0085) & (distance < 0.017))
             )
         regressor[joint] = _convex_weights(vertices, near, point)
     return regressor
