@@ -1,0 +1,192 @@
+"""The catalogue of the 21 objects: ``assets/ycb/catalogue.toml``, validated by ``schemas/catalogue.schema.json``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from jsonschema import Draft202012Validator
+
+from yaff.errors import FormatError, InputError, MissingFileError
+from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
+from yaff.resources import asset, schema
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Array = np.ndarray
+
+CONTINUOUS_STEPS = 36
+"""A continuous symmetry is sampled by this many rotations."""
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """A rotation about an axis in the object frame that leaves the shape as it is."""
+
+    axis: tuple[float, float, float]
+    """Direction of the axis, unit, object frame."""
+    offset: tuple[float, float, float]
+    """A point on the axis, metres, object frame."""
+    order: int
+    """Turns by 1/order of a circle; 0 for a surface of revolution (any angle)."""
+
+    def transforms(self, steps: int = CONTINUOUS_STEPS) -> Float[Array, "k 4 4"]:
+        """The rotations, identity first, as transforms of the object frame; ``steps`` of them if continuous."""
+        count = self.order or steps
+        axis = np.asarray(self.axis) / np.linalg.norm(self.axis)
+        rotation = rotation_from_axis_angle(2.0 * np.pi * np.arange(count)[:, None] / count * axis)
+        point = np.asarray(self.offset)
+        return make_transform(rotation, point - rotation @ point)
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """What is published about an object; SI units."""
+
+    name: str
+    """YCB name."""
+    index: int
+    """YCB-Video's number, 1..21."""
+    bop_index: int
+    """Object id in the BOP version of YCB-Video."""
+    mass: float
+    """Kilograms."""
+    dimensions: tuple[float, float, float]
+    """Extents of the scanned mesh along the axes of the object frame, metres."""
+    ycb_offset: Float[Array, "3"]
+    """Original YCB frame = YCB-Video object frame + offset, metres."""
+    symmetries: tuple[Symmetry, ...]
+    """Generators of the group of rotations that leave the shape (not the print on it) as it is."""
+    licence: str
+    """Licence of the scanned mesh."""
+    sources: Mapping[str, str]
+    """Where the figures come from."""
+
+    def symmetry_transforms(self, steps: int = CONTINUOUS_STEPS) -> Float[Array, "k 4 4"]:
+        """All symmetries, identity first: the products of the generators' rotations.
+
+        The generators are listed with the continuous one first; perpendicular half-turns then make each element once.
+        """
+        group = np.eye(4)[None]
+        for symmetry in self.symmetries:
+            turns = symmetry.transforms(steps)
+            products = (turns[:, None] @ group[None]).reshape(-1, 4, 4)
+            group = _distinct(products)
+        return group
+
+
+def _distinct(transforms: Float[Array, "n 4 4"]) -> Float[Array, "k 4 4"]:
+    """Transforms whose rotations differ, in order of first appearance."""
+    keys = np.rint(transforms[:, :3, :3].reshape(-1, 9) * 1e3).astype(np.int64)
+    _, first = np.unique(keys, axis=0, return_index=True)
+    return transforms[np.sort(first)]
+
+
+class Catalogue(Mapping[str, CatalogueEntry]):
+    """The objects by name, in YCB-Video order."""
+
+    def __init__(self, entries: tuple[CatalogueEntry, ...]) -> None:
+        self._entries = {entry.name: entry for entry in sorted(entries, key=lambda e: e.index)}
+        self._by_index = {entry.index: entry for entry in entries}
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Catalogue:
+        """The catalogue that comes with YAFF, or the one in a file.
+
+        Raises:
+            MissingFileError: if the file is not there.
+            FormatError: if it is not TOML, does not validate, or names an object or index twice.
+        """
+        return _load(path) if path is not None else _builtin()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, in YCB-Video order."""
+        return tuple(self._entries)
+
+    def by_index(self, index: int) -> CatalogueEntry:
+        """The object with a YCB-Video number.
+
+        Raises:
+            InputError: if there is none.
+        """
+        if index not in self._by_index:
+            raise InputError(
+                f"no object has the index {index}",
+                remedy=f"use one of {min(self._by_index)}..{max(self._by_index)}, YCB-Video's numbers",
+            )
+        return self._by_index[index]
+
+    def __getitem__(self, name: str) -> CatalogueEntry:
+        if name not in self._entries:
+            raise InputError(f"unknown object {name!r}", remedy=f"use one of {', '.join(self._entries)}")
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self):
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+@lru_cache(maxsize=1)
+def _builtin() -> Catalogue:
+    return _load(asset("ycb", "catalogue.toml"))
+
+
+def _load(path: Path) -> Catalogue:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MissingFileError("catalogue not found", where=path, remedy="give the path of a catalogue") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"the catalogue is not TOML: {error}", where=path, remedy="correct the file") from error
+    validator = Draft202012Validator(schema("catalogue"))
+    problems = sorted(validator.iter_errors(document), key=lambda e: [str(part) for part in e.absolute_path])
+    if problems:
+        place = "/".join(str(part) for part in problems[0].absolute_path) or "top"
+        raise FormatError(
+            f"the catalogue does not validate: {problems[0].message}",
+            where=f"{path}:{place}",
+            remedy="correct the file; schemas/catalogue.schema.json says what is expected",
+        )
+    entries = tuple(_entry(item, document["sources"]) for item in document["object"])
+    for key in ("name", "index", "bop_index"):
+        values = [getattr(entry, key) for entry in entries]
+        doubled = sorted({value for value in values if values.count(value) > 1})
+        if doubled:
+            raise FormatError(f"two objects have the {key} {doubled[0]}", where=path, remedy="make them differ")
+    return Catalogue(entries)
+
+
+def _entry(item: dict[str, Any], sources: dict[str, str]) -> CatalogueEntry:
+    return CatalogueEntry(
+        name=item["name"],
+        index=item["index"],
+        bop_index=item["bop_index"],
+        mass=float(item["mass"]),
+        dimensions=_triple(item["dimensions"]),
+        ycb_offset=np.asarray(item["ycb_offset"], np.float64),
+        symmetries=tuple(
+            Symmetry(_triple(part["axis"]), _triple(part["offset"]), part["order"]) for part in item.get("symmetry", [])
+        ),
+        licence=item["licence"],
+        sources=dict(sources),
+    )
+
+
+def _triple(values: list[float]) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in values)
+    return x, y, z

@@ -1,0 +1,134 @@
+"""From a mesh to an object: repair, distance grid, convex pieces, mass; each part cached by content."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import trimesh
+
+from yaff.geometry import distance_field
+from yaff.geometry.mesh import watertight_solid
+from yaff.geometry.signed_distance import SignedDistanceGrid
+from yaff.objects.cache import cached_arrays, content_key
+from yaff.objects.catalogue import Catalogue
+from yaff.objects.model import ObjectModel
+from yaff.objects.pieces import PieceParameters, Pieces, convex_pieces
+from yaff.objects.sources import MeshSource, PiecewiseSource
+from yaff.objects.surface import mass_properties, surface_samples
+
+if TYPE_CHECKING:
+    from yaff.objects.cache import Arrays
+
+Array = np.ndarray
+
+SURFACE_POINTS = 4096
+"""Points spread over each object's surface."""
+
+# Raised when the code that makes an entry changes what it makes.
+_SOLID_VERSION, _FIELD_VERSION, _PIECES_VERSION, _SURFACE_VERSION = 1, 1, 1, 1
+
+
+def load_object(
+    name: str,
+    source: MeshSource,
+    cache_dir: Path,
+    catalogue: Catalogue | None = None,
+    parameters: PieceParameters | None = None,
+) -> ObjectModel:
+    """An object of the catalogue with its mesh from ``source`` and everything derived from it.
+
+    What takes long is kept under ``cache_dir`` by content, so that a changed mesh is derived anew and an unchanged one
+    is read in a fraction of a second. Two processes may ask for the same object at once.
+
+    Raises:
+        InputError: if the catalogue has no object of that name.
+        MissingFileError: if the source has no mesh of it.
+        MeshError: if the mesh cannot be repaired into a solid.
+        StorageError: if the cache cannot be written.
+    """
+    entry = (catalogue or Catalogue.load())[name]
+    parameters = parameters or PieceParameters()
+    visual = source.mesh(name)
+    where = f"{source.label}: {name}"
+    solid, notes = _solid(visual, source.digest(name), where, cache_dir)
+    vertices, faces = np.asarray(solid.vertices), np.asarray(solid.faces)
+    points, normals = _surface(solid, cache_dir)
+    centre, inertia = mass_properties(solid, entry.mass)
+    return ObjectModel(
+        name=name,
+        index=entry.index,
+        visual=visual,
+        solid=solid,
+        sdf=_field(solid, cache_dir),
+        pieces=_pieces(name, source, solid, parameters, where, cache_dir),
+        mass=entry.mass,
+        centre_of_mass=centre,
+        inertia=inertia,
+        surface_points=points,
+        surface_normals=normals,
+        radius=float(np.linalg.norm(vertices - centre, axis=1).max()),
+        symmetries=entry.symmetry_transforms(),
+        digest=hashlib.sha256(f"{content_key(vertices, faces)} {entry.mass!r}".encode()).hexdigest(),
+        standin=isinstance(source, PiecewiseSource),
+        notes=notes,
+    )
+
+
+def _solid(
+    visual: trimesh.Trimesh, digest: str, where: str, cache_dir: Path
+) -> tuple[trimesh.Trimesh, tuple[str, ...]]:
+    def compute() -> Arrays:
+        solid, notes = watertight_solid(visual, where)
+        return {
+            "vertices": np.asarray(solid.vertices, np.float64),
+            "faces": np.asarray(solid.faces, np.int64),
+            "notes": np.array(notes, dtype=np.str_),
+        }
+
+    found = cached_arrays(cache_dir, "solid", content_key(_SOLID_VERSION, digest), compute)
+    solid = trimesh.Trimesh(found["vertices"], found["faces"], process=False, validate=False)
+    return solid, tuple(str(note) for note in found["notes"])
+
+
+def _field(solid: trimesh.Trimesh, cache_dir: Path) -> SignedDistanceGrid:
+    def compute() -> Arrays:
+        grid = distance_field.build(solid)
+        return {"origin": grid.origin, "spacing": np.float64(grid.spacing), "values": grid.values}
+
+    key = content_key(_FIELD_VERSION, np.asarray(solid.vertices), np.asarray(solid.faces))
+    found = cached_arrays(cache_dir, "sdf", key, compute)
+    return SignedDistanceGrid(found["origin"], float(found["spacing"]), found["values"])
+
+
+def _pieces(
+    name: str,
+    source: MeshSource,
+    solid: trimesh.Trimesh,
+    parameters: PieceParameters,
+    where: str,
+    cache_dir: Path,
+) -> Pieces:
+    if isinstance(source, PiecewiseSource):
+        return source.pieces(name)
+
+    def compute() -> Arrays:
+        pieces = convex_pieces(solid, parameters, where)
+        return {"corners": np.concatenate(pieces), "start": np.cumsum([0, *map(len, pieces)])}
+
+    key = content_key(_PIECES_VERSION, parameters.key(), np.asarray(solid.vertices), np.asarray(solid.faces))
+    found = cached_arrays(cache_dir, "pieces", key, compute)
+    corners, start = found["corners"], found["start"]
+    return tuple(corners[start[k] : start[k + 1]] for k in range(len(start) - 1))
+
+
+def _surface(solid: trimesh.Trimesh, cache_dir: Path) -> tuple[Array, Array]:
+    def compute() -> Arrays:
+        points, normals = surface_samples(solid, SURFACE_POINTS)
+        return {"points": points, "normals": normals}
+
+    key = content_key(_SURFACE_VERSION, SURFACE_POINTS, np.asarray(solid.vertices), np.asarray(solid.faces))
+    found = cached_arrays(cache_dir, "surface", key, compute)
+    return found["points"], found["normals"]
