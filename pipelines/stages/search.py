@@ -71,13 +71,25 @@ def search(task: SearchTask, library: Path, work: Path, workforce: Workforce, pr
 
 def _search(part: Path, name: str, number: int, seed: int, settings: SearchConfig, recipes: Recipes) -> str:
     """One unit: the grasps of one pair as a small library whose metadata is the tally."""
-    from yaff.search import search_pair
+    from yaff.search.planner import search_pair
     from yaff.store.library import GraspLibrary
 
-    result = search_pair(hand_of(recipes.hand), object_of(name, recipes.objects), number, settings, seed)
-    GraspLibrary.write(part, {name: result.grasps}, {"tally": dict(result.tally)})
+    result = search_pair(_rig(recipes, settings), object_of(name, recipes.objects), number, settings, seed)
+    tally: dict[str, Any] = dict(result.tally)
+    if result.infeasible:
+        tally["infeasible"] = result.infeasible
+    GraspLibrary.write(part, {name: result.grasps}, {"tally": tally})
+    if result.infeasible:
+        return result.infeasible
     verified = int(result.grasps.verified.sum())
     return f"{verified} verified, {len(result.grasps) - verified} for review"
+
+
+@lru_cache(maxsize=2)
+def _rig(recipes: Recipes, settings: SearchConfig) -> HandRig:
+    from yaff.search.planner import make_rig
+
+    return make_rig(hand_of(recipes.hand), settings)
 
 
 def _merge(task: SearchTask, types: Sequence[int], outcomes: Mapping[tuple[str, int], Outcome], library: Path) -> None:
@@ -110,10 +122,8 @@ def _metadata(
     hand = hand_of(task.recipes.hand)
     return {
         "hand": {"name": hand.name, "side": hand.side, "digest": hand.digest},
-        "objects": {
-            name: {"digest": entry.digest, "source": "stand-in" if entry.standin else "mesh"}
-            for name, entry in task.objects.items()
-        },
+        "meshes": {name: entry.digest for name, entry in task.objects.items()},
+        "standins": sorted(name for name, entry in task.objects.items() if entry.standin),
         "configuration": {"types": list(types), "seed": task.seed, "search": to_table(task.settings)},
         "versions": versions(),
         "tallies": tallies,

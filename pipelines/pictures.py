@@ -1,0 +1,227 @@
+"""Pictures of grasps and of annotated frames, for ``yaff show`` and the report."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw
+
+from pipelines.loading import Recipes, catalogue, hand_of, object_of
+from yaff.errors import InputError
+from yaff.geometry.transforms import make_transform
+from yaff.taxonomy import GRASP_TYPES
+
+if TYPE_CHECKING:
+    import trimesh
+
+    from yaff.grasp.batch import Grasps
+    from yaff.hand import HandModel
+    from yaff.objects import ObjectModel
+    from yaff.scene.frames import SceneReader
+    from yaff.scene.render import Renderer, RenderMesh
+    from yaff.store.shards import ShardReader
+
+Array = np.ndarray
+Colour = tuple[int, int, int]
+
+WHITE: Colour = (255, 255, 255)
+HAND_COLOURS: tuple[Colour, ...] = (
+    (222, 172, 146),
+    (120, 170, 214),
+    (138, 196, 128),
+    (232, 184, 96),
+    (186, 146, 210),
+)
+"""Skin first; the others tell the hands of a frame apart."""
+
+
+@lru_cache(maxsize=1)
+def renderer() -> Renderer:
+    """The renderer of this process."""
+    from yaff.scene.render import make_renderer
+
+    return make_renderer()
+
+
+def hand_mesh(hand: HandModel, vertices: Float[Array, "778 3"]) -> trimesh.Trimesh:
+    """The hand as a mesh, seen from both sides at its open wrist."""
+    import trimesh
+
+    return trimesh.Trimesh(vertices, hand.faces, process=False)
+
+
+# ---------------------------------------------------------------------- single grasps
+
+
+def draw_grasp(hand: HandModel, obj: ObjectModel, grasp: Grasps, size: int = 360) -> UInt8[Array, "s s 3"]:
+    """The first grasp of a batch, from where hand and object both show best."""
+    from yaff.scene.render import RenderMesh
+
+    vertices = hand.vertices(grasp)[0]
+    skin = hand_mesh(hand, vertices)
+
+    def meshes(T_camera_object: Float[Array, "4 4"]) -> list[RenderMesh]:
+        return [RenderMesh(obj.visual, T_camera_object), RenderMesh(skin, T_camera_object, HAND_COLOURS[0])]
+
+    points = np.concatenate([vertices, np.asarray(obj.solid.vertices)])
+    views = [look_at(points, direction) for direction in _directions(vertices, np.asarray(obj.centre_of_mass))]
+    return _smooth(meshes(max(views, key=lambda T: _both_show(meshes(T)))), size)
+
+
+def draw_meshes(meshes: Sequence[trimesh.Trimesh], direction: Float[Array, "3"], size: int) -> UInt8[Array, "s s 3"]:
+    """Meshes of one frame, seen from a direction of that frame; those without colours in the colour of skin."""
+    from yaff.scene.render import RenderMesh
+
+    T = look_at(np.concatenate([np.asarray(mesh.vertices) for mesh in meshes]), direction)
+    coloured = [None if mesh.visual is not None and mesh.visual.defined else HAND_COLOURS[0] for mesh in meshes]
+    return _smooth([RenderMesh(mesh, T, colour) for mesh, colour in zip(meshes, coloured, strict=True)], size)
+
+
+FIELD = 0.5
+"""Tangent of half the field of view of the pictures of grasps."""
+
+
+def look_at(points: Float[Array, "n 3"], direction: Float[Array, "3"]) -> Float[Array, "4 4"]:
+    """T_camera_object of a camera in ``direction`` that has all points in view, the object's z upwards in the image."""
+    centre = 0.5 * (points.min(axis=0) + points.max(axis=0))
+    forward = -np.asarray(direction, np.float64) / np.linalg.norm(direction)
+    up = np.array([0.0, 0.0, 1.0]) if abs(forward[2]) < 0.95 else np.array([0.0, 1.0, 0.0])
+    right = np.cross(forward, up)
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(forward, right), forward])
+    seen = (points - centre) @ rotation.T
+    distance = float((np.abs(seen[:, :2]).max(axis=1) / (0.9 * FIELD) - seen[:, 2]).max())
+    return make_transform(rotation, np.array([0.0, 0.0, distance]) - rotation @ centre)
+
+
+def _directions(vertices: Float[Array, "778 3"], centre: Float[Array, "3"]) -> list[Float[Array, "3"]]:
+    """Views at right angles to the line from object to hand, where neither hides the other."""
+    away = vertices.mean(axis=0) - centre
+    away = away / max(float(np.linalg.norm(away)), 1e-9)
+    helper = np.eye(3)[np.abs(away).argmin()]
+    first = np.cross(away, helper)
+    first /= np.linalg.norm(first)
+    second = np.cross(away, first)
+    angles = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False)
+    around = [np.cos(angle) * first + np.sin(angle) * second + 0.3 * away for angle in angles]
+    return [view + np.array([0.0, 0.0, 0.25]) for view in around]
+
+
+def _both_show(meshes: list[RenderMesh]) -> float:
+    """Pixels of the object times pixels of the hand, in a small picture."""
+    index = renderer().render(meshes, _intrinsics(48), (48, 48)).index
+    return float(np.count_nonzero(index == 0)) ** 0.5 * float(np.count_nonzero(index == 1))
+
+
+def _intrinsics(size: int) -> Float[Array, "3 3"]:
+    focal, middle = 0.5 * size / FIELD, 0.5 * (size - 1)
+    return np.array([[focal, 0.0, middle], [0.0, focal, middle], [0.0, 0.0, 1.0]])
+
+
+def _smooth(meshes: list[RenderMesh], size: int) -> UInt8[Array, "s s 3"]:
+    """Drawn at twice the size and averaged."""
+    large = renderer().render(meshes, _intrinsics(2 * size), (2 * size, 2 * size), background=WHITE).colour
+    return np.asarray(Image.fromarray(large).resize((size, size), Image.Resampling.BOX))
+
+
+def grasp_caption(grasp: Grasps, row: int) -> str:
+    """One line on the first grasp of a batch, whose row in the library is ``row``."""
+    number = int(grasp.grasp_type[0])
+    state = "" if grasp.verified[0] else f" (for review: {grasp.reason[0]})"
+    return f"{grasp.object_name} #{row}: {number} {GRASP_TYPES[number].name}{state}"
+
+
+# ---------------------------------------------------------------------- frames
+
+
+@dataclass(frozen=True)
+class FramePicture:
+    """A drawn frame and what is in it."""
+
+    picture: UInt8[Array, "h w 3"]
+    captions: tuple[str, ...]
+    """One for each drawn grasp."""
+
+
+def draw_frame(
+    recipes: Recipes, shard: ShardReader, frame: int, reader: SceneReader | None, rng: np.random.Generator
+) -> FramePicture:
+    """A frame with one random annotated grasp for each object, over its colour image where it has one.
+
+    Raises:
+        InputError: the shard has no such frame.
+    """
+    from yaff.scene.render import RenderMesh
+
+    rows = np.flatnonzero(shard["frames/frame"] == frame)
+    if not len(rows):
+        known = shard["frames/frame"]
+        raise InputError(
+            f"no frame {frame} in scene {shard.scene}",
+            where=shard.path,
+            remedy=f"frames {known.min()} to {known.max()}, {len(known)} of them" if len(known) else "it has none",
+        )
+    start = shard["frames/instance_start"]
+    instances = range(int(start[rows[0]]), int(start[rows[0] + 1]))
+    names = {catalogue()[name].index: name for name in catalogue().names}
+    hand, hands, captions, meshes = hand_of(recipes.hand), [], [], []
+    for instance in instances:
+        name = names[int(shard["instances/object_index"][instance])]
+        T = np.asarray(shard["instances/T_camera_object"][instance])
+        meshes.append(RenderMesh(object_of(name, recipes.objects).visual, T))
+        first, last = (int(shard["instances/annotation_start"][instance + k]) for k in (0, 1))
+        if first == last:
+            continue
+        row = int(rng.integers(first, last))
+        vertices, number, library_row = annotation_vertices(hand, shard, row)
+        hands.append(RenderMesh(hand_mesh(hand, vertices), np.eye(4), HAND_COLOURS[len(hands) % len(HAND_COLOURS)]))
+        captions.append(f"{name} #{library_row}: {number} {GRASP_TYPES[number].name}")
+    photo = None if reader is None else reader.colour(shard.scene, frame)
+    size = (640, 480) if photo is None else (photo.shape[1], photo.shape[0])
+    drawn = renderer().render([*meshes, *hands], np.asarray(shard["frames/intrinsics"][rows[0]]), size)
+    picture = drawn.colour
+    if photo is not None:
+        is_hand = (drawn.index >= len(meshes))[..., None]
+        picture = np.where(is_hand, (0.88 * drawn.colour + 0.12 * photo).astype(np.uint8), photo)
+    return FramePicture(picture, tuple(captions))
+
+
+def annotation_vertices(hand: HandModel, shard: ShardReader, row: int) -> tuple[Float[Array, "778 3"], int, int]:
+    """Vertices of an annotation in the camera frame (metres), its grasp type and its row in the library."""
+    numbers = shard.parameters(row, row + 1).astype(np.float64)
+    facts = shard.gather(np.array([row]))
+    shape = np.asarray(facts["grasp/shape"], np.float64)
+    vertices = hand.vertices(numbers[:, 3:48], numbers[:, :3], numbers[:, 48:], shape)[0]
+    return vertices, int(facts["grasp/grasp_type"][0]), int(facts["grasp/library_row"][0])
+
+
+# ---------------------------------------------------------------------- images
+
+
+def sheet(pictures: Sequence[tuple[Array, str]], columns: int) -> UInt8[Array, "h w 3"]:
+    """Pictures of one size in rows, each with its caption below."""
+    height, width = pictures[0][0].shape[:2]
+    line = 16
+    rows = -(-len(pictures) // columns)
+    canvas = Image.new("RGB", (columns * width, rows * (height + line)), WHITE)
+    draw = ImageDraw.Draw(canvas)
+    for i, (picture, caption) in enumerate(pictures):
+        x, y = (i % columns) * width, (i // columns) * (height + line)
+        canvas.paste(Image.fromarray(picture), (x, y))
+        while len(caption) > 4 and draw.textlength(caption) > width - 6:
+            caption = caption[:-4] + "..."
+        draw.text((x + 4, y + height + 1), caption, fill=(60, 66, 72))
+    return np.asarray(canvas)
+
+
+def to_png(picture: UInt8[Array, "h w 3"]) -> bytes:
+    """A picture as PNG."""
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
