@@ -58,7 +58,7 @@ def write_index(folder: Path | str, files: Sequence[str]) -> None:
     readers = [ShardReader.open(folder / name) for name in files]
     attributes = common_attributes(readers)
     groups = {**SHARD_GROUPS, "annotations": annotation_columns(attributes["layout"])}
-    starts = {name: _offsets([len(_first(r, name, groups[name])) for r in readers]) for name in groups}
+    starts = row_offsets(readers)
     encoded = {key: value if isinstance(value, str) else canonical_json(value) for key, value in attributes.items()}
     with atomic_file(folder / INDEX_NAME) as temporary, create_file(temporary, INDEX_FORMAT, encoded) as file:
         shards: dict[str, Any] = {"file": list(files)}
@@ -72,7 +72,7 @@ def write_index(folder: Path | str, files: Sequence[str]) -> None:
                 if name in VIRTUAL_GROUPS or column.name in VIRTUAL_COLUMNS:
                     _write_virtual(group, column, f"{name}/{column.name}", readers, starts[name])
                 else:
-                    write_column(group, column, _counted_over_all(column, name, readers, starts))
+                    write_column(group, column, counted_over_all(column, name, readers, starts))
 
 
 def common_attributes(readers: Sequence[ShardReader]) -> dict[str, Any]:
@@ -110,13 +110,15 @@ def common_attributes(readers: Sequence[ShardReader]) -> dict[str, Any]:
     }
 
 
-def _first(reader: ShardReader, group: str, columns: Sequence[Column]) -> Array:
-    name = next(c.name for c in columns if not c.dimension.endswith("+1"))
-    return reader[f"{group}/{name}"]
-
-
-def _offsets(counts: Sequence[int]) -> Array:
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+def row_offsets(readers: Sequence[ShardReader]) -> dict[str, Array]:
+    """For each group, the first row of each shard among those of all, and their number at the end."""
+    groups = {**SHARD_GROUPS, "annotations": annotation_columns(readers[0].layout.name)}
+    result = {}
+    for group, columns in groups.items():
+        name = next(column.name for column in columns if not column.dimension.endswith("+1"))
+        counts = [len(reader[f"{group}/{name}"]) for reader in readers]
+        result[group] = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return result
 
 
 def _write_virtual(group: h5py.Group, column: Column, name: str, readers: Sequence[ShardReader], start: Array) -> None:
@@ -130,7 +132,7 @@ def _write_virtual(group: h5py.Group, column: Column, name: str, readers: Sequen
     write_attributes(dataset, column_attributes(column))
 
 
-def _counted_over_all(column: Column, group: str, readers: Sequence[ShardReader], starts: Mapping[str, Array]) -> Array:
+def counted_over_all(column: Column, group: str, readers: Sequence[ShardReader], starts: Mapping[str, Array]) -> Array:
     """A column of all shards; row numbers and offsets counted over all."""
     parts, offsets = [], column.dimension.endswith("+1")
     for k, reader in enumerate(readers):

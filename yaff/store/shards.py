@@ -66,12 +66,17 @@ class ShardRecord:
             MissingFileError, FormatError: as :meth:`ShardReader.open`.
         """
         reader = ShardReader.open(path)
+        return cls.describe(reader, digest_file(reader.path))
+
+    @classmethod
+    def describe(cls, reader: ShardReader, sha256: str) -> ShardRecord:
+        """The record of an open shard whose digest is known."""
         codes = reader["placements/code_count"].sum(axis=0, dtype=np.int64)
         return cls(
             file=reader.path.name,
             scene=reader.scene,
             bytes=reader.path.stat().st_size,
-            sha256=digest_file(reader.path),
+            sha256=sha256,
             inputs=reader.inputs,
             frames=len(reader["frames/frame"]),
             instances=len(reader["instances/object_index"]),
