@@ -19,8 +19,10 @@ class HandSection:
 
     side: Literal["right", "left"] = "right"
     """Which hand."""
+    model: Literal["auto", "builtin", "mano"] = "auto"
+    """"auto" takes the licensed MANO model where it is installed, else the built-in hand."""
     folder: Path | None = None
-    """Folder with the licensed MANO_RIGHT.pkl or MANO_LEFT.pkl; without it the built-in hand is used."""
+    """Folder with the licensed MANO_RIGHT.pkl or MANO_LEFT.pkl; the user's data folder when not set."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,20 @@ class SyntheticSection:
     """How many scenes; each drops the objects anew."""
     frames: int = 24
     """Camera poses in each scene."""
-    objects_per_scene: int = 4
+    min_objects: int = 3
+    """Objects dropped in each scene, at least."""
+    max_objects: int = 4
     """Objects dropped in each scene, at most."""
-    pictured_frames: int = 3
-    """Frames of each scene that get colour, depth and label pictures."""
+    image_every: int = 8
+    """Every which frame of a scene, from the first, gets colour, depth and label pictures; 0 for none."""
     seed: int = 0
     """Other seeds give other scenes."""
 
     def __post_init__(self) -> None:
-        for name in ("scenes", "frames", "objects_per_scene"):
+        for name in ("scenes", "frames", "min_objects"):
             _at_least(1, getattr(self, name), f"dataset.synthetic.{name}")
-        _at_least(0, self.pictured_frames, "dataset.synthetic.pictured_frames")
+        _at_least(self.min_objects, self.max_objects, "dataset.synthetic.max_objects")
+        _at_least(0, self.image_every, "dataset.synthetic.image_every")
 
 
 @dataclass(frozen=True)

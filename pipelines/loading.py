@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -42,18 +42,37 @@ class Recipes:
     objects: ObjectRecipe
 
 
+def default_hand_folder() -> Path:
+    """Where a licensed hand is looked for (XDG Base Directory Specification). Only the command line asks for it."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "yaff" / "mano"
+
+
+def hand_recipe(section: HandSection) -> HandSection:
+    """The section with its folder settled: where the licensed hand is, or none for the built-in one.
+
+    Raises:
+        MissingFileError: the licensed hand is asked for and not there.
+    """
+    if section.model == "builtin":
+        return replace(section, folder=None)
+    folder = section.folder or default_hand_folder()
+    there = folder.is_dir() and any(next(folder.rglob(name), None) for name in LICENSED_HANDS)
+    if not there and (section.folder is not None or section.model == "mano"):
+        raise MissingFileError(
+            f"no {' or '.join(LICENSED_HANDS)}",
+            where=folder,
+            remedy='put the licensed files there, or choose the built-in hand with hand.model = "builtin"',
+        )
+    return replace(section, folder=folder if there else None)
+
+
 def recipes_of(config: BuildConfig) -> Recipes:
     """The recipes of a configuration.
 
     Raises:
         MissingFileError: a folder that the configuration names is not there.
     """
-    if config.hand.folder is not None and not config.hand.folder.is_dir():
-        raise MissingFileError(
-            "no such folder",
-            where=config.hand.folder,
-            remedy=f"put {' and '.join(LICENSED_HANDS)} there, or leave hand.folder out for the built-in hand",
-        )
     models = None
     if config.objects.source == "folder":
         models = config.models.resolve()
@@ -69,7 +88,7 @@ def recipes_of(config: BuildConfig) -> Recipes:
         from yaff.objects.cache import default_cache_dir
 
         cache = default_cache_dir()
-    return Recipes(config.hand, ObjectRecipe(config.objects.source, models, cache))
+    return Recipes(hand_recipe(config.hand), ObjectRecipe(config.objects.source, models, cache))
 
 
 @lru_cache(maxsize=2)
@@ -94,11 +113,6 @@ def object_of(name: str, recipe: ObjectRecipe) -> ObjectModel:
     from yaff.objects import load_object
 
     return load_object(name, source_of(recipe), recipe.cache)
-
-
-def objects_of(names: tuple[str, ...], recipe: ObjectRecipe) -> Mapping[str, ObjectModel]:
-    """Several objects by name."""
-    return {name: object_of(name, recipe) for name in names}
 
 
 @lru_cache(maxsize=1)

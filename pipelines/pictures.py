@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from yaff.hand import HandModel
     from yaff.objects import ObjectModel
     from yaff.scene.frames import SceneReader
-    from yaff.scene.render import Renderer, RenderMesh
+    from yaff.scene.render import Preference, Renderer, RenderMesh
     from yaff.store.shards import ShardReader
 
 Array = np.ndarray
@@ -41,12 +41,27 @@ HAND_COLOURS: tuple[Colour, ...] = (
 """Skin first; the others tell the hands of a frame apart."""
 
 
-@lru_cache(maxsize=1)
+_renderers: list[Renderer] = []
+
+
 def renderer() -> Renderer:
-    """The renderer of this process."""
+    """The renderer of this process: ray casting, the same pixels everywhere, unless another was chosen."""
+    if not _renderers:
+        from yaff.scene.render_raycast import RaycastRenderer
+
+        _renderers.append(RaycastRenderer(shadows=False))
+    return _renderers[-1]
+
+
+def choose_renderer(prefer: Preference) -> None:
+    """Draw with another renderer from now on.
+
+    Raises:
+        ConfigError: it does not work here.
+    """
     from yaff.scene.render import make_renderer
 
-    return make_renderer()
+    _renderers.append(make_renderer(prefer))
 
 
 def hand_mesh(hand: HandModel, vertices: Float[Array, "778 3"]) -> trimesh.Trimesh:
@@ -225,3 +240,14 @@ def to_png(picture: UInt8[Array, "h w 3"]) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "PNG", optimize=True)
     return stream.getvalue()
+
+
+def write_png(path: Path, picture: UInt8[Array, "h w 3"]) -> None:
+    """A picture as a PNG file, whole or not at all.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    from yaff.store.atomic import write_bytes
+
+    write_bytes(path, to_png(picture))

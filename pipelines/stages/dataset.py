@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.config import SyntheticSection
 from pipelines.executor import Unit, Workforce, digest, run_units
-from pipelines.loading import Recipes, objects_of
+from pipelines.loading import Recipes, object_of
 from pipelines.progress import Progress
 from pipelines.stages.objects import PreparedObject
 from pipelines.stages.outcomes import raise_failures
@@ -63,19 +63,18 @@ def _is_there(root: Path, key: str, part: Path) -> bool:
 def _generate(
     part: Path, key: str, section: SyntheticSection, names: tuple[str, ...], recipes: Recipes, root: Path
 ) -> str:
-    from yaff.scene.synthetic import generate_scenes
+    from yaff.scene.synthetic import SceneConfig, generate_scenes
 
     fresh = root.with_name(root.name + ".partial")
     shutil.rmtree(fresh, ignore_errors=True)
-    generate_scenes(
-        fresh,
-        objects_of(names, recipes.objects),
-        seed=section.seed,
+    config = SceneConfig(
         n_scenes=section.scenes,
         n_frames=section.frames,
-        objects_per_scene=section.objects_per_scene,
-        pictured_frames=section.pictured_frames,
+        min_objects=min(section.min_objects, len(names)),
+        max_objects=min(section.max_objects, len(names)),
+        image_every=section.image_every,
     )
+    generate_scenes(fresh, [object_of(name, recipes.objects) for name in names], section.seed, config)
     (fresh / MARKER).write_text(json.dumps({"key": key}), encoding="utf-8")
     shutil.rmtree(root, ignore_errors=True)
     fresh.rename(root)

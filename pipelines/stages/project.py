@@ -299,6 +299,7 @@ def _finish(
         "tolerance": task.tolerance,
         "stride": task.stride,
         "skip_bad_frames": task.skip_bad_frames,
+        "standins": library.metadata.get("standins", []),
         "library": library.metadata.get("configuration", {}),
     }
     sources = Sources(

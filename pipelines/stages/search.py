@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from yaff.search.config import SearchConfig
 
 if TYPE_CHECKING:
     from yaff.grasp.batch import Grasps
+    from yaff.search.rig import HandRig
 
 ALL_TYPES = tuple(range(1, 34))
 

@@ -1,0 +1,60 @@
+"""``yaff objects show``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from pipelines.commands.parsing import parse, write_table
+
+USAGE = """
+yaff objects show
+yaff objects show 025_mug 011_banana --models YCB_Video_Dataset/models --out objects.png
+"""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Show the objects: mass, size, symmetries, where their shape comes from, and a picture of them."""
+
+    action: Positional[Literal["show"]]
+    """What to do."""
+    objects: Positional[tuple[str, ...]] = ()
+    """YCB names; all 21 when none is given."""
+    models: Path | None = None
+    """Folder of the scanned meshes (NNN_name/textured_simple.obj); stand-ins without it."""
+    out: Path | None = None
+    """Draw them into this PNG."""
+    json: bool = False
+    """Print JSON instead of a table."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command; returns the exit status."""
+    options = parse(Objects, arguments, "objects", usage=USAGE)
+
+    from pipelines.loading import ObjectRecipe, catalogue, chosen_names, source_of
+    from yaff.objects.cache import default_cache_dir
+
+    recipe = ObjectRecipe("stand-in" if options.models is None else "folder", options.models, default_cache_dir())
+    source, known, rows = source_of(recipe), catalogue(), []
+    names = chosen_names(options.objects)
+    for name in names:
+        entry, mesh = known[name], source.mesh(name)
+        size = " x ".join(f"{1e3 * length:.0f}" for length in mesh.extents)
+        turns = ", ".join("any" if s.order == 0 else str(s.order) for s in entry.symmetries)
+        rows.append([entry.index, name, entry.mass, size, turns, len(mesh.faces), source.label])
+    columns = ["index", "object", "mass kg", "size mm", "symmetry", "faces", "shape from"]
+    write_table("objects", columns, rows, as_json=options.json)
+    if options.out is not None:
+        import numpy as np
+
+        from pipelines.pictures import draw_meshes, sheet, write_png
+
+        direction = np.array([0.8, -1.0, 0.7])
+        pictures = [(draw_meshes([source.mesh(name)], direction, 220), name) for name in names]
+        write_png(options.out, sheet(pictures, min(7, len(pictures))))
+    return 0
