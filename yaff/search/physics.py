@@ -98,6 +98,8 @@ class HandWorld:
         self._client = pybullet.connect(pybullet.DIRECT)
         if self._client < 0:
             raise PhysicsError("PyBullet could not start a world", remedy="run `yaff doctor`")
+        # PyBullet reads the files again when it makes the bodies
+        self._folder, self._files = tempfile.TemporaryDirectory(prefix="yaff-"), 0
         try:
             self._configure()
             self._hand = self._make_hand(model, anatomy, pieces)
@@ -119,6 +121,7 @@ class HandWorld:
         """Disconnect from PyBullet; the world is gone."""
         if self._client >= 0:
             pybullet.disconnect(self._client)
+            self._folder.cleanup()
             self._client = -1
 
     # ------------------------------------------------------------------ bodies
@@ -139,10 +142,10 @@ class HandWorld:
 
     def _compound(self, pieces: Sequence[Array]) -> int:
         """One collision shape of several convex pieces; PyBullet takes compounds of hulls from files only."""
-        with tempfile.TemporaryDirectory(prefix="yaff-") as folder:
-            path = Path(folder) / "pieces.obj"
-            path.write_text(_obj_of_pieces(pieces), encoding="ascii")
-            return pybullet.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path), physicsClientId=self._client)
+        self._files += 1
+        path = Path(self._folder.name) / f"pieces-{self._files}.obj"
+        path.write_text(_obj_of_pieces(pieces), encoding="ascii")
+        return pybullet.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path), physicsClientId=self._client)
 
     def _make_hand(self, model: HandModel, anatomy: Anatomy, pieces: Sequence[BonePiece]) -> int:
         by_bone: dict[int, list[Array]] = {}
@@ -261,6 +264,19 @@ class HandWorld:
     def _pressing(self) -> int:
         points = pybullet.getContactPoints(self._hand, self._body, physicsClientId=self._client)
         return len({p[3] for p in points if p[9] > 0.0})
+
+    def bone_transforms(self, dof: Float[Array, "dof"]) -> dict[int, Float[Array, "4 4"]]:
+        """``T_hand_bone`` of every bone as PyBullet has it at these angles; equal to the hand model's own."""
+        for link, angle in zip(self._links, dof, strict=True):
+            pybullet.resetJointState(self._hand, link, float(angle), 0.0, physicsClientId=self._client)
+        transforms = {0: np.eye(4)}
+        for link, bone in zip(self._links, self._bone_of_link, strict=True):
+            state = pybullet.getLinkState(
+                self._hand, link, computeForwardKinematics=True, physicsClientId=self._client
+            )
+            x, y, z, w = state[5]
+            transforms[bone] = make_transform(rotation_from_quaternion_wxyz(np.array([w, x, y, z])), np.array(state[4]))
+        return transforms
 
     # ------------------------------------------------------------------ closing and shaking
 

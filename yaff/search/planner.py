@@ -20,7 +20,7 @@ from yaff.objects import ObjectModel
 from yaff.search.config import SearchConfig
 from yaff.search.opposition import opposition_pairs
 from yaff.search.physics import COLLISION_MARGIN, HandWorld, Settled, Shaken
-from yaff.search.pregrasp import find_pregrasp
+from yaff.search.pregrasp import Pregrasp, find_pregrasp
 from yaff.search.propose import Candidates, propose
 from yaff.search.refine import Refiner
 from yaff.search.rig import HandRig
@@ -58,6 +58,7 @@ class Attempt:
     score: float
     fault: str
     """Why it was rejected before the shakes; empty if it was not."""
+    pregrasp: Pregrasp
     shaken: Shaken | None = None
 
     @property
@@ -185,8 +186,11 @@ class _PairSearch:
                 fault = f"self-penetration {1e3 * self_depth[i]:.1f} mm"
             elif not verdict.conforms[i]:
                 fault = "label doubtful: " + verdict.reasons[i]
+            pregrasp = find_pregrasp(self.rig, self.kind, self.obj, Ts[i], s.dof, self.config.pregrasp)
+            if not fault and not pregrasp.free:
+                fault = "no free approach"
             attempts.append(
-                Attempt(s, Ts[i], int(trials[i]), bool(verdict.conforms[i]), float(verdict.score[i]), fault)
+                Attempt(s, Ts[i], int(trials[i]), bool(verdict.conforms[i]), float(verdict.score[i]), fault, pregrasp)
             )
         return attempts
 
@@ -234,13 +238,9 @@ class _PairSearch:
         Ts = np.stack([a.T_object_hand for a in attempts])
         dof = np.stack([a.settled.dof for a in attempts])
         wrist, translation = model.wrist_parameters(Ts)
-        pregrasps = [
-            find_pregrasp(rig, self.kind, self.obj, T, d, self.config.pregrasp) for T, d in zip(Ts, dof, strict=True)
-        ]
+        pregrasps = [a.pregrasp for a in attempts]
         pre_wrist, pre_translation = model.wrist_parameters(np.stack([p.T_object_hand for p in pregrasps]))
-        reasons = [
-            self._reason(a) or ("" if p.free else "no free approach") for a, p in zip(attempts, pregrasps, strict=True)
-        ]
+        reasons = [self._reason(a) for a in attempts]
         state = [ReviewState.NEEDS_REVIEW if reason else ReviewState.VERIFIED for reason in reasons]
         grasps = Grasps.make(
             self.obj.name,
