@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from yaff.hand.anatomy import Anatomy, DegreeOfFreedom
+from yaff.hand.collision import BonePiece, collision_pieces
 from yaff.hand.loading import load_hand
 from yaff.hand.model import FINGERTIP_VERTICES, FINGERTIP_VERTICES_SMPLX, HandModel
+from yaff.hand.patches import Patch, Patches
 
 if TYPE_CHECKING:
     from yaff.hand.torch_layer import HandLayer
@@ -19,9 +21,13 @@ __all__ = [
     "FINGERTIP_VERTICES",
     "FINGERTIP_VERTICES_SMPLX",
     "Anatomy",
+    "BonePiece",
     "DegreeOfFreedom",
     "HandLayer",
     "HandModel",
+    "Patch",
+    "Patches",
+    "collision_pieces",
     "load_hand",
 ]
 
