@@ -28,6 +28,7 @@ REMEDIES = {
     errno.EACCES: "you may not write there: change the permissions or write elsewhere",
     errno.EPERM: "you may not write there: change the permissions or write elsewhere",
     errno.EROFS: "the file system is mounted read-only: write elsewhere",
+    errno.EEXIST: "a file stands where a folder is needed: choose another output folder",
     errno.ENOTDIR: "a file stands where a folder is needed: choose another output folder",
     errno.EIO: "the disk reports an error: check its health and write elsewhere",
 }

@@ -155,7 +155,7 @@ PLACEMENT_COLUMNS: tuple[Column, ...] = (
 CANDIDATE_COLUMNS: tuple[Column, ...] = (
     _rows("grasp", "q", "grasps", "grasp that was tried in the arrangement"),
     Column("code", "uint8", "q", (), "", "", _CODES),
-    Column("clearance", "float32", "q", (), "m", "", "distance of hand and approach to neighbours and plane"),
+    Column("clearance", "float32", "q", (), "m", "", "skin at the grasp to the nearest neighbour or plane"),
 )
 
 GRASP_COLUMNS: tuple[Column, ...] = (

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Int32, Int64, UInt8
+from jaxtyping import Bool, Float, Float32, Int, Int32, Int64, Integer, UInt8
 
 from yaff.errors import InputError
 from yaff.grasp.batch import MEASURES, Grasps
@@ -25,6 +25,7 @@ Array = np.ndarray
 MAX_SPLITS = 32
 
 
+@runtime_checkable
 class SupportPlane(Protocol):
     """A plane ``normal . p + offset = height of p``; normal points up, metres."""
 
@@ -34,7 +35,7 @@ class SupportPlane(Protocol):
     def offset(self) -> float: ...
 
 
-Verdicts = tuple[UInt8[Array, "n"], Float32[Array, "n"]]
+Verdicts = tuple[UInt8[Array, "_"], Float32[Array, "_"]]
 """Code (0 feasible) and clearance (m) of each candidate grasp of one instance."""
 
 
@@ -80,7 +81,7 @@ class ShardContent:
     placement: Int[Array, "i"]
     """Placement of each instance."""
     placement_arrangement: Int[Array, "p"]
-    placement_object: Int[Array, "p"]
+    placement_object: Integer[Array, "p"]
     candidate_start: Int64[Array, "p1"]
     """Row offsets of the candidates, ``(p + 1,)``."""
     candidate_grasp: Int32[Array, "q"]

@@ -63,9 +63,9 @@ def write_index(folder: Path | str, files: Sequence[str]) -> None:
     with atomic_file(folder / INDEX_NAME) as temporary, create_file(temporary, INDEX_FORMAT, encoded) as file:
         shards: dict[str, Any] = {"file": list(files)}
         shards |= {f"{name[:-1]}_start": start for name, start in starts.items()}
-        write_table(file.create_group("shards"), INDEX_SHARDS, shards)
+        write_table(file.root.create_group("shards"), INDEX_SHARDS, shards)
         for name, columns in groups.items():
-            group = file.create_group(name)
+            group = file.root.create_group(name)
             for column in columns:
                 if column.optional and not all(f"{name}/{column.name}" in reader for reader in readers):
                     continue

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -33,6 +33,7 @@ ROTATION, POSE, TRANSLATION = slice(0, 3), slice(3, 48), slice(48, 51)
 """Columns of the 51 parameters: wrist rotation, finger pose, translation."""
 
 
+@runtime_checkable
 class Layout(Protocol):
     """How annotations are stored; columns are added to the grasp row, which all layouts have."""
 

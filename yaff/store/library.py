@@ -88,8 +88,8 @@ class GraspLibrary(Mapping[str, Grasps]):
             check_grasps(name, batch)
         document = canonical_json(metadata)
         with atomic_file(path) as temporary, create_file(temporary, LIBRARY_FORMAT, {}) as file:
-            write_scalar_text(file, METADATA, document)
-            objects = file.create_group("objects")
+            write_scalar_text(file.root, METADATA, document)
+            objects = file.root.create_group("objects")
             for name in sorted(grasps):
                 group = objects.create_group(name)
                 write_attributes(group, {"object": name})

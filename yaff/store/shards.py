@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from jaxtyping import Float32, Int
 
@@ -23,7 +22,7 @@ from yaff.store.atomic import atomic_file
 from yaff.store.columns import GRASP_COLUMNS, SHARD_FORMAT, SHARD_GROUPS
 from yaff.store.content import ShardContent
 from yaff.store.hashing import canonical_json, digest_file
-from yaff.store.hdf5 import create_column, create_file, dataset_of, group_of, open_file, plain, write_table
+from yaff.store.hdf5 import NewFile, create_column, create_file, dataset_of, group_of, open_file, plain, write_table
 from yaff.store.layouts import Layout, Wrist, annotation_columns, layout_named
 from yaff.store.schema import check_structure
 
@@ -117,8 +116,8 @@ def write_shard(path: Path | str, layout: str, content: ShardContent) -> None:
     with atomic_file(path) as temporary, create_file(temporary, SHARD_FORMAT, attributes) as file:
         values = _table_values(content)
         for name, columns in SHARD_GROUPS.items():
-            write_table(file.create_group(name), columns, values[name])
-        _write_annotations(file.create_group("annotations"), chosen, content)
+            write_table(file.root.create_group(name), columns, values[name])
+        _write_annotations(file, chosen, content)
 
 
 def _table_values(content: ShardContent) -> dict[str, Mapping[str, Any]]:
@@ -165,7 +164,8 @@ def _table_values(content: ShardContent) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _write_annotations(group: h5py.Group, layout: Layout, content: ShardContent) -> None:
+def _write_annotations(file: NewFile, layout: Layout, content: ShardContent) -> None:
+    group = file.root.create_group("annotations")
     start = content.annotation_start
     columns = {c.name: create_column(group, c, int(start[-1])) for c in annotation_columns(layout.name)}
     feasible_start = content.feasible_start
@@ -188,6 +188,7 @@ def _write_annotations(group: h5py.Group, layout: Layout, content: ShardContent)
         columns["grasp"][rows] = grasp
         for name, values in layout.encode(compose, pose).items():
             columns[name][rows] = values.astype(np.float32, copy=False)
+        file.check()
 
 
 def _pieces(start: Array) -> Iterator[tuple[int, int]]:

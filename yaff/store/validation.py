@@ -62,6 +62,11 @@ class VerifyReport:
     def failures(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if not check.passed)
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What failed, one line each: file, check, what is wrong."""
+        return tuple(f"{check.where}: {check.name}: {check.problem}" for check in self.failures)
+
     def document(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
         return {**asdict(self), "passed": self.passed}
@@ -69,7 +74,7 @@ class VerifyReport:
     def __str__(self) -> str:
         numbers = ", ".join(f"{value:,} {name}" for name, value in self.counts.items())
         head = f"{self.kind} {self.path}: {numbers}; {len(self.checks)} checks, {len(self.failures)} failed"
-        return "\n".join([head, *(f"  {c.where}: {c.name}: {c.problem}" for c in self.failures)])
+        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])
 
 
 @dataclass(frozen=True)
