@@ -10,6 +10,7 @@ import heapq
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.spatial import KDTree
 
 from yaff.hand.builtin.seeds import NORMAL_WEIGHT
 
@@ -58,6 +59,7 @@ def grow_cells(
     centres = space[start]
     centres[:, :3] = seeds
     owner = np.full(len(vertices), -1, dtype=np.int64)
+    places, targets = space.tolist(), centres.tolist()
     heap: list[tuple[float, int, int]] = [(0.0, int(row), seed) for seed, row in enumerate(start)]
     heapq.heapify(heap)
     while heap:
@@ -68,7 +70,7 @@ def grow_cells(
         for other in neighbours[row]:
             if owner[other] >= 0 or (boundary[other] and seed >= wrist):
                 continue
-            distance = float(np.round(np.sum((space[other] - centres[seed]) ** 2), 14))
+            distance = sum((a - b) ** 2 for a, b in zip(places[other], targets[seed], strict=True))
             heapq.heappush(heap, (distance, other, seed))
     return owner
 
@@ -83,14 +85,9 @@ def dual_triangles(faces: Int[np.ndarray, "f 3"], owner: Int[np.ndarray, "v"]) -
 def _nearest_rows(
     vertices: Float[np.ndarray, "v 3"], seeds: Float[np.ndarray, "s 3"], rim: Int[np.ndarray, "b"], wrist: int
 ) -> Int[np.ndarray, "s"]:
-    rows = []
-    for number, seed in enumerate(seeds):
-        distance = np.sum((vertices - seed) ** 2, axis=1)
-        if number < wrist:
-            rows.append(int(rim[np.argmin(distance[rim])]))
-        else:
-            rows.append(int(np.argmin(distance)))
-    return np.array(rows)
+    rows = KDTree(vertices).query(seeds)[1]
+    rows[:wrist] = rim[KDTree(vertices[rim]).query(seeds[:wrist])[1]]
+    return rows.astype(np.int64)
 
 
 def _neighbours(faces: Int[np.ndarray, "f 3"], count: int) -> list[list[int]]:

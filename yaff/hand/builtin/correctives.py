@@ -13,7 +13,7 @@ from jaxtyping import Float
 from yaff.hand.builtin.skeleton import DIGIT, DIGITS, first_joint
 
 STRENGTH = 0.33
-"""Fraction of the height above the joint put back per unit of 1 - cos(angle): fits 1 - cos(angle / 2) up to 100 degrees."""
+"""Fraction of the height above the joint put back per unit of 1 - cos(angle), fitted up to 100 degrees."""
 
 
 def pose_directions(

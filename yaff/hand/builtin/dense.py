@@ -10,7 +10,7 @@ from yaff.hand.builtin import flesh
 CUT_X = 0.1137
 """Plane of the wrist's opening, metres: 18 mm behind the wrist joint."""
 
-SPACING = 0.0011
+SPACING = 0.0014
 LOWER = np.array([-0.090, -0.040, -0.078])
 UPPER = np.array([0.1137, 0.034, 0.104])
 
@@ -29,11 +29,11 @@ def dense_skin() -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "f 3"]]:
     rim = boundary_vertices(faces)
     inner = np.ones(len(vertices), dtype=bool)
     inner[rim] = False
+    vertices[rim, 0] = CUT_X
+    vertices[rim] = flesh.project(vertices[rim], fixed_axis=0)
     for _ in range(3):
         vertices = _smooth(vertices, faces, inner)
-        vertices[rim, 0] = CUT_X
-        vertices[rim] = flesh.project(vertices[rim], fixed_axis=0)
-        vertices[inner] = flesh.project(vertices[inner], rounds=2)
+        vertices[inner] = flesh.project(vertices[inner], rounds=1)
     return np.round(vertices, 7), faces
 
 
@@ -49,7 +49,7 @@ def _surface_nets() -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "q 4"]]:
     origin = UPPER - (count - 2.5) * SPACING  # the plane of the cut lies in the middle of a layer of cells
     origin[1:] = LOWER[1:]
     axes = [origin[k] + SPACING * np.arange(count[k]) for k in range(3)]
-    values = _sample(axes, tuple(int(n) for n in count))
+    values = _sample(axes)
     inside = values < 0.0
     corners = [inside[i : i + count[0] - 1, j : j + count[1] - 1, k : k + count[2] - 1] for i, j, k in _CORNERS]
     filled = np.sum(corners, axis=0)
@@ -64,26 +64,22 @@ def _surface_nets() -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "q 4"]]:
 _CORNERS = [(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)]
 
 
-def _sample(axes: list[Float[np.ndarray, "_"]], shape: tuple[int, ...]) -> Float[np.ndarray, "nx ny nz"]:
-    """The field on the grid, fully evaluated only near the skin."""
+def _sample(axes: list[Float[np.ndarray, "_"]]) -> Float[np.ndarray, "nx ny nz"]:
+    """The field on the grid, evaluated only near the skin; elsewhere a constant of the right sign."""
     step = 6
-    values = np.ones(shape)
     coarse = [axis[::step] for axis in axes]
-    grid = np.stack(np.meshgrid(*coarse, indexing="ij"), axis=-1)
-    rough = flesh.field(grid.reshape(-1, 3)).reshape(grid.shape[:3])
-    for cell in np.argwhere(np.abs(rough) < 2.2 * step * SPACING):
-        part = tuple(slice(max(0, c * step - step // 2), c * step + step - step // 2) for c in cell)
-        values[part] = np.nan
-    todo = np.argwhere(np.isnan(values))
-    points = np.stack([axes[k][todo[:, k]] for k in range(3)], axis=1)
-    filled = np.empty(len(points))
-    for start in range(0, len(points), 200_000):
-        filled[start : start + 200_000] = flesh.field(points[start : start + 200_000])
-    far = np.repeat(np.repeat(np.repeat(np.sign(rough), step, 0), step, 1), step, 2)
-    far = np.roll(far, (-(step // 2),) * 3, axis=(0, 1, 2))[tuple(slice(0, n) for n in shape)]
-    far = np.pad(far, [(0, n - m) for n, m in zip(shape, far.shape, strict=True)], constant_values=1.0)
-    values = np.where(np.isnan(values), 0.0, far * 0.01)
-    values[tuple(todo.T)] = filled
+    rough = flesh.field(np.stack(np.meshgrid(*coarse, indexing="ij"), axis=-1).reshape(-1, 3))
+    rough = rough.reshape([len(axis) for axis in coarse])
+    nearest = [
+        np.minimum((np.arange(len(a)) + step // 2) // step, len(c) - 1) for a, c in zip(axes, coarse, strict=True)
+    ]
+    rough = rough[np.ix_(*nearest)]
+    # a coarse sample is at most a block's half diagonal away, and the field's slope is about one
+    near = np.argwhere(np.abs(rough) < 2.2 * step * SPACING)
+    values = np.sign(rough)
+    points = np.stack([axes[k][near[:, k]] for k in range(3)], axis=1)
+    chunks = [flesh.field(points[start : start + 100_000]) for start in range(0, len(points), 100_000)]
+    values[tuple(near.T)] = np.concatenate(chunks)
     return values
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float
@@ -165,21 +166,24 @@ def project(
     return moved
 
 
-def _digit(name: str, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
-    digit, profile = DIGIT[name], PROFILES[name]
-    along, lateral, dorsal = (digit.local(points) / MILLIMETRE).T
-    knots = digit.knots / MILLIMETRE
+@cache
+def _curves(name: str) -> PchipInterpolator:
+    """(half breadth, dorsal, palmar) of a digit over the coordinate along it, millimetres."""
+    profile, knots = PROFILES[name], DIGIT[name].knots / MILLIMETRE
     stations = np.interp(profile.stations, [-1.0, 0.0, 1.0, 2.0, 3.0], [-knots[1], *knots])
-    inside = np.clip(along, stations[0], stations[-1])
-    breadth, top, bottom = (
-        np.asarray(PchipInterpolator(stations, values)(inside))
-        for values in (profile.half_breadth, profile.dorsal, profile.palmar)
-    )
+    return PchipInterpolator(stations, np.stack([profile.half_breadth, profile.dorsal, profile.palmar], axis=1))
+
+
+def _digit(name: str, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
+    digit, profile, curves = DIGIT[name], PROFILES[name], _curves(name)
+    along, lateral, dorsal = (digit.local(points) / MILLIMETRE).T
+    first, last = curves.x[0], curves.x[-1]
+    breadth, top, bottom = np.asarray(curves(np.clip(along, first, last))).T
     # the two depths meet smoothly at the spine
     share = 0.5 * (1.0 + np.tanh(dorsal / 3.0))
     depth = bottom + (top - bottom) * share
-    start = knots[3] - profile.tip
-    cap = np.maximum(along - start, 0.0) / profile.tip + np.minimum(along - stations[0], 0.0) / 12.0
+    start = digit.knots[3] / MILLIMETRE - profile.tip
+    cap = np.maximum(along - start, 0.0) / profile.tip + np.minimum(along - first, 0.0) / 12.0
     scaled = np.sqrt((lateral / breadth) ** 2 + (dorsal / depth) ** 2 + cap**2)
     return (scaled - 1.0) * np.minimum(breadth, depth)
 

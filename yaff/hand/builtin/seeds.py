@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from yaff.hand.builtin import flesh
 from yaff.hand.builtin.skeleton import DIGIT, DIGITS, rest_joints
@@ -56,16 +56,13 @@ def place_seeds(
     vertices: Float[np.ndarray, "v 3"], normals: Float[np.ndarray, "v 3"], rim: Int[np.ndarray, "b"]
 ) -> Seeds:
     """Seeds on the dense skin ``vertices`` whose open boundary is the loop ``rim`` (in order)."""
-    parts = [_wrist_ring(vertices[rim])]
-    apex, pad = {}, {}
-    count = WRIST_RING
-    for name in DIGITS:
-        points = _digit_rings(name)
-        parts.append(points)
-        count += len(points)
-        apex[name] = count - 1
-        pad[name] = count - 1 - _CAP
-    fixed = np.concatenate(parts)
+    rays = [_digit_rays(name) for name in DIGITS]
+    points = _cast(np.concatenate([o for o, _ in rays]), np.concatenate([d for _, d in rays]))
+    fixed = np.concatenate([_wrist_ring(vertices[rim]), points])
+    ends = WRIST_RING + np.cumsum([len(origins) for origins, _ in rays])
+    apex = {name: int(end) - 1 for name, end in zip(DIGITS, ends, strict=True)}
+    pad = {name: row - _CAP for name, row in apex.items()}
+    count = len(fixed)
     palm = _spread(vertices, normals, fixed, VERTICES - count)
     return Seeds(np.round(np.concatenate([fixed, palm]), 7), apex, pad, count)
 
@@ -91,7 +88,8 @@ def ring_stations(name: str) -> Float[np.ndarray, "r"]:
     return np.concatenate([*stations, [end]])
 
 
-def _digit_rings(name: str) -> Float[np.ndarray, "n 3"]:
+def _digit_rays(name: str) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
+    """Origins on the spine and directions of the rays to a digit's vertices: ring by ring, cap, apex."""
     digit, around = DIGIT[name], RINGS[name].around
     stations = ring_stations(name)
     along, lateral, dorsal = digit.axes
@@ -109,7 +107,7 @@ def _digit_rings(name: str) -> Float[np.ndarray, "n 3"]:
         add(station, 2.0 * np.pi * (np.arange(around) + turn) / around, np.deg2rad(20.0) * last)
     add(stations[-1], 2.0 * np.pi * np.arange(_CAP) / _CAP, np.deg2rad(57.0))
     add(stations[-1], np.zeros(1), np.deg2rad(90.0))
-    return _cast(np.concatenate(origins), np.concatenate(directions))
+    return np.concatenate(origins), np.concatenate(directions)
 
 
 def _cast(
@@ -122,7 +120,7 @@ def _cast(
     first = np.argmax(outside, axis=1)
     lost = np.flatnonzero(outside[:, 0] | ~outside.any(axis=1))
     if len(lost):
-        raise RuntimeError(f"rings of a digit lie in a web: rays {lost.tolist()} do not leave the skin")
+        raise RuntimeError(f"rings of the digits lie in a web: rays {lost.tolist()} do not leave the skin")
     low, high = samples[np.maximum(first - 1, 0)], samples[first]
     for _ in range(30):
         middle = 0.5 * (low + high)
@@ -152,9 +150,9 @@ def _spread(
     """Farthest-point samples relaxed by Lloyd's iteration, among the fixed ones."""
     space = np.concatenate([vertices, NORMAL_WEIGHT * normals], axis=1)
     size = spacing(vertices)
-    anchors = space[cKDTree(vertices).query(fixed)[1]]
+    anchors = space[KDTree(vertices).query(fixed)[1]]
     anchors[:, :3] = fixed
-    nearest = cKDTree(anchors).query(space)[0]
+    nearest = KDTree(anchors).query(space)[0]
     chosen: list[int] = []
     for _ in range(count):
         pick = int(np.argmax(nearest / size))
@@ -162,9 +160,9 @@ def _spread(
         nearest = np.minimum(nearest, np.sqrt(np.sum((space - space[pick]) ** 2, axis=1)))
     rows = np.array(chosen)
     weight = size**-4.0
-    tree = cKDTree(vertices)
+    tree = KDTree(vertices)
     for _ in range(rounds):
-        owner = cKDTree(np.concatenate([anchors, space[rows]])).query(space)[1] - len(anchors)
+        owner = KDTree(np.concatenate([anchors, space[rows]])).query(space)[1] - len(anchors)
         mine = owner >= 0
         total = np.zeros((count, 3))
         mass = np.zeros(count)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Int
 
+from yaff.hand.builtin import anthropometry
 from yaff.hand.builtin.skeleton import DIGIT, DIGITS, WRIST
 from yaff.hand.builtin.skinning import membership, smooth_step
 
@@ -23,18 +24,21 @@ NAMES: tuple[str, ...] = (
     "thenar and hypothenar",
 )
 
+SIZE = round(anthropometry.relative_spread(anthropometry.HAND_LENGTH) / 2.0, 3)
+"""Growth per unit: two units of size reach from the 5th percentile of women to the 95th of men."""
+
 
 def shape_directions(vertices: Float[np.ndarray, "v 3"], digit_of: Int[np.ndarray, "v"]) -> Float[np.ndarray, "v 3 10"]:
     """Displacements in metres for one unit of each shape parameter, in the order of :data:`NAMES`.
 
-    The wrist joint's surroundings stay, so that a bigger hand is held at the same place. Two units of size span the
-    5th percentile of women to the 95th of men in hand length (see anthropometry.py).
+    The wrist joint stays where it is. Size is measured (see :data:`SIZE`); the others are proportions of 4 to 7 %,
+    the variation of single bones that is left when size is taken out.
     """
     share = membership(vertices, digit_of)
     relative = vertices - WRIST
     palm = 1.0 - np.sum([share[name] for name in DIGITS], axis=0)
     fields = [
-        0.060 * relative,
+        SIZE * relative,
         np.sum([0.050 * _stretch(vertices, share, name) for name in DIGITS if name != "thumb"], axis=0),
         0.040 * _carried(vertices, share, palm, np.array([0.0, 0.0, 1.0])),
         0.060 * palm[:, None] * relative * np.array([0.0, 1.0, 0.0]),

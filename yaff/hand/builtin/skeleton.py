@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -37,18 +38,18 @@ class DigitBones:
     """Turn of the nail's normal about the digit, degrees from +y towards the thumb's side."""
 
 
-# Offsets and lengths are the interface (DESIGN, section 3); tips beyond the last joint are distal phalanx plus pulp
-# of Buryanov and Kotiuk 2010 (see anthropometry.py) plus the head of the phalanx before, in which the joint lies.
+# Offsets and lengths between joints are MANO's rest pose. From the last joint to the tip: the distal phalanx and its
+# pulp (anthropometry.py) plus 1 to 3 mm, because the joint turns inside the head of the phalanx before.
 BONES: Mapping[str, DigitBones] = {
     "index": DigitBones((-0.088, -0.005, 0.021), (0.033, 0.022, 0.0225), (5.0, 3.5, 2.0), (5.0, -1.0, -5.0), 4.0),
-    "middle": DigitBones((-0.095, -0.001, -0.003), (0.032, 0.023, 0.0240), (-3.5,) * 3, (5.0, -1.0, -5.0), 0.0),
+    "middle": DigitBones((-0.095, -0.001, -0.003), (0.032, 0.023, 0.0240), (-3.5, -3.5, -3.5), (5.0, -1.0, -5.0), 0.0),
     "pinky": DigitBones(
         (-0.069, -0.010, -0.043), (0.021, 0.019, 0.0205), (-29.0, -26.0, -23.0), (4.0, -1.0, -4.0), -12.0
     ),
     "ring": DigitBones(
         (-0.082, -0.004, -0.027), (0.029, 0.025, 0.0235), (-12.0, -11.0, -10.5), (5.0, -1.0, -5.0), -6.0
     ),
-    "thumb": DigitBones((-0.024, -0.016, 0.026), (0.031, 0.027, 0.0285), (44.0, 41.0, 37.0), (-10.0, -8.0, -7.0), 48.0),
+    "thumb": DigitBones((-0.024, -0.016, 0.026), (0.031, 0.027, 0.0285), (44.0, 41.0, 37.0), (-10.0, -8.0, -7.0), 45.0),
 }
 
 
@@ -77,9 +78,11 @@ class Digit:
         local = np.stack([along, offsets[:, 0], offsets[:, 1]], axis=1)
         return self.joints[0] + local @ self.axes
 
-    def _spine(self, along: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 2"]:
+    @cached_property
+    def _spine(self) -> PchipInterpolator:
+        """(lateral, dorsal) of the spine over the coordinate along the digit."""
         relative = (self.joints - self.joints[0]) @ self.axes.T
-        return np.asarray(PchipInterpolator(self.knots, relative[:, 1:])(along))
+        return PchipInterpolator(self.knots, relative[:, 1:])
 
 
 def _direction(yaw: float, pitch: float) -> Float[np.ndarray, "3"]:

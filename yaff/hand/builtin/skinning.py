@@ -177,6 +177,8 @@ def _convex_weights(
         if weights.min() >= 1e-5:
             break
         rows = rows[weights >= min(0.5 * weights.min(), 1e-5)]
+    weights = np.round(weights, 10)  # so that the last bits of a solver do not reach the asset
+    weights[np.argmax(weights)] += 1.0 - weights.sum()
     result = np.zeros(len(vertices))
-    result[rows] = np.round(weights, 15)
+    result[rows] = weights
     return result
