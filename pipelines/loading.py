@@ -12,6 +12,8 @@ from pipelines.config import BuildConfig, HandSection
 from yaff.errors import MissingFileError
 
 if TYPE_CHECKING:
+    import trimesh
+
     from yaff.hand import HandModel
     from yaff.objects import Catalogue, MeshSource, ObjectModel
 
@@ -105,6 +107,13 @@ def source_of(recipe: ObjectRecipe) -> MeshSource:
     from yaff.objects import FolderSource, StandInSource
 
     return StandInSource() if recipe.models is None else FolderSource(recipe.models)
+
+
+@lru_cache(maxsize=32)
+def mesh_of(name: str, recipe: ObjectRecipe) -> trimesh.Trimesh:
+    """The mesh to look at, with its texture; nothing is derived from it."""
+    catalogue()[name]
+    return source_of(recipe).mesh(name)
 
 
 @lru_cache(maxsize=32)

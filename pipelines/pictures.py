@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
-from pipelines.loading import Recipes, catalogue, hand_of, object_of
+from pipelines.loading import Recipes, catalogue, hand_of, mesh_of
 from yaff.errors import InputError
 from yaff.geometry.transforms import make_transform
 from yaff.taxonomy import GRASP_TYPES
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from yaff.grasp.batch import Grasps
     from yaff.hand import HandModel
-    from yaff.objects import ObjectModel
     from yaff.scene.frames import SceneReader
     from yaff.scene.render import Preference, Renderer, RenderMesh
     from yaff.store.shards import ShardReader
@@ -74,18 +73,18 @@ def hand_mesh(hand: HandModel, vertices: Float[Array, "778 3"]) -> trimesh.Trime
 # ---------------------------------------------------------------------- single grasps
 
 
-def draw_grasp(hand: HandModel, obj: ObjectModel, grasp: Grasps, size: int = 360) -> UInt8[Array, "s s 3"]:
-    """The first grasp of a batch, from where hand and object both show best."""
+def draw_grasp(hand: HandModel, mesh: trimesh.Trimesh, grasp: Grasps, size: int = 360) -> UInt8[Array, "s s 3"]:
+    """The first grasp of a batch on the mesh of its object, from where both show best."""
     from yaff.scene.render import RenderMesh
 
     vertices = hand.vertices(grasp)[0]
     skin = hand_mesh(hand, vertices)
 
     def meshes(T_camera_object: Float[Array, "4 4"]) -> list[RenderMesh]:
-        return [RenderMesh(obj.visual, T_camera_object), RenderMesh(skin, T_camera_object, HAND_COLOURS[0])]
+        return [RenderMesh(mesh, T_camera_object), RenderMesh(skin, T_camera_object, HAND_COLOURS[0])]
 
-    points = np.concatenate([vertices, np.asarray(obj.solid.vertices)])
-    views = [look_at(points, direction) for direction in _directions(vertices, np.asarray(obj.centre_of_mass))]
+    points = np.concatenate([vertices, np.asarray(mesh.vertices)])
+    views = [look_at(points, direction) for direction in _directions(vertices, mesh.bounds.mean(axis=0))]
     return _smooth(meshes(max(views, key=lambda T: _both_show(meshes(T)))), size)
 
 
@@ -189,7 +188,7 @@ def draw_frame(
     for instance in instances:
         name = names[int(shard["instances/object_index"][instance])]
         T = np.asarray(shard["instances/T_camera_object"][instance])
-        meshes.append(RenderMesh(object_of(name, recipes.objects).visual, T))
+        meshes.append(RenderMesh(mesh_of(name, recipes.objects), T))
         first, last = (int(shard["instances/annotation_start"][instance + k]) for k in (0, 1))
         if first == last:
             continue

@@ -45,7 +45,8 @@ def write_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         table.add_column(column, justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*(cell(value) for value in row))
-    console = Console(markup=False, highlight=False, soft_wrap=True)
+    # A file or a pipe has no edge to wrap at.
+    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 250)
     console.print(table)
 
 

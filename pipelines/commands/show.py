@@ -98,7 +98,7 @@ def _recipes(options: Show, standins: bool) -> Recipes:
 def _library(options: Show) -> list[str]:
     import numpy as np
 
-    from pipelines.loading import hand_of, object_of
+    from pipelines.loading import hand_of, mesh_of
     from pipelines.pictures import draw_grasp, grasp_caption, sheet, write_png
     from yaff.store.library import GraspLibrary
 
@@ -129,7 +129,7 @@ def _library(options: Show) -> list[str]:
     pictures, hand = [], hand_of(recipes.hand)
     for name, row in rows:
         grasp = library[name][row : row + 1]
-        picture = draw_grasp(hand, object_of(name, recipes.objects), grasp, options.size)
+        picture = draw_grasp(hand, mesh_of(name, recipes.objects), grasp, options.size)
         pictures.append((picture, grasp_caption(grasp, row)))
     write_png(options.out, sheet(pictures, min(len(pictures), 4)))
     return [caption for _, caption in pictures]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.loading import Recipes, hand_of, object_of
+from pipelines.loading import Recipes, hand_of, mesh_of
 from pipelines.pictures import draw_frame, draw_grasp, grasp_caption, to_png
 from yaff.scene.ycb_video import YcbVideoReader
 from yaff.store.shards import ShardReader
@@ -34,7 +34,7 @@ def random_grasps(
     pictures = []
     for name, row in sorted(chosen):
         grasp = library[name][row : row + 1]
-        picture = draw_grasp(hand_of(recipes.hand), object_of(name, recipes.objects), grasp)
+        picture = draw_grasp(hand_of(recipes.hand), mesh_of(name, recipes.objects), grasp)
         pictures.append((to_png(picture), grasp_caption(grasp, row)))
     return pictures
 

@@ -70,10 +70,11 @@ def project(task: ProjectTask, shards: Path, work: Path, workforce: Workforce, p
     reader = YcbVideoReader(task.root)
     scenes = _chosen_scenes(reader, task.scenes)
     library = GraspLibrary.open(task.library)
+    _check_hand(library, task)
     seen = _objects_in(reader, scenes)
     prepared = prepare_objects(seen, task.recipes.objects, work, workforce, progress)
     meshes = {name: entry.digest for name, entry in prepared.items()}
-    _check_library(library, task, meshes)
+    _check_meshes(library, task, meshes)
     common = digest(
         "project", __version__, library.digest, hand_of(task.recipes.hand).digest, meshes, task.layout, task.tolerance
     )
@@ -119,8 +120,8 @@ def _objects_in(reader: YcbVideoReader, scenes: Sequence[int]) -> tuple[str, ...
     return tuple(name for name in known.names if known[name].index in indices)
 
 
-def _check_library(library: GraspLibrary, task: ProjectTask, meshes: Mapping[str, str]) -> None:
-    """Refuse grasps of another hand or of objects with another shape."""
+def _check_hand(library: GraspLibrary, task: ProjectTask) -> None:
+    """Refuse grasps of another hand."""
     hand = hand_of(task.recipes.hand)
     made_by = library.metadata.get("hand", {})
     if made_by.get("digest") != hand.digest:
@@ -130,6 +131,10 @@ def _check_library(library: GraspLibrary, task: ProjectTask, meshes: Mapping[str
             where=library.path,
             remedy="choose that hand with hand.side and hand.folder, or search again",
         )
+
+
+def _check_meshes(library: GraspLibrary, task: ProjectTask, meshes: Mapping[str, str]) -> None:
+    """Refuse grasps of objects with another shape."""
     for name, of_library in library.metadata.get("meshes", {}).items():
         if name in meshes and meshes[name] != of_library:
             raise InputError(
