@@ -15,7 +15,7 @@ class ProposalConfig:
     """Surface points from which opposing surface is looked for, per object."""
     opposition_angle: float = 0.6
     """Largest angle between the surface normals and the opposition axis, radians."""
-    candidates: int = 1536
+    candidates: int = 1024
     """Placements drawn for each object and type, of which the least colliding go on to refinement."""
     aperture_steps: int = 12
     """Closures of the preshape, open to closed, that are tabulated."""
@@ -27,9 +27,9 @@ class ProposalConfig:
 class RefinementConfig:
     """The batched gradient descent on wrist and degrees of freedom."""
 
-    batch: int = 96
+    batch: int = 40
     """Candidates refined for each object and type."""
-    iterations: int = 100
+    iterations: int = 80
     """Steps of Adam."""
     step: float = 0.002
     """Step size at the start, metres; angles take the step over their lever."""
@@ -48,7 +48,7 @@ class RefinementConfig:
     avoid_distance: float = 0.006
     """Patches that must not touch stay this far off, metres."""
     self_weight: float = 2.0
-    rounds: int = 2
+    rounds: int = 3
     """How many batches are tried while fewer grasps than wanted are verified."""
 
 

@@ -271,9 +271,7 @@ class HandWorld:
             pybullet.resetJointState(self._hand, link, float(angle), 0.0, physicsClientId=self._client)
         transforms = {0: np.eye(4)}
         for link, bone in zip(self._links, self._bone_of_link, strict=True):
-            state = pybullet.getLinkState(
-                self._hand, link, computeForwardKinematics=True, physicsClientId=self._client
-            )
+            state = pybullet.getLinkState(self._hand, link, computeForwardKinematics=True, physicsClientId=self._client)
             x, y, z, w = state[5]
             transforms[bone] = make_transform(rotation_from_quaternion_wxyz(np.array([w, x, y, z])), np.array(state[4]))
         return transforms

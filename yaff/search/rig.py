@@ -16,6 +16,9 @@ from yaff.taxonomy import GraspType
 
 Array = np.ndarray
 
+GROUP_SAMPLE = 36
+"""Vertices that stand for a contact group: the palm has some 200, and its neighbours say the same."""
+
 
 class HandRig:
     """Everything derived from a hand model that the stages of the search share.
@@ -54,8 +57,8 @@ class HandRig:
 
     @cached_property
     def skin_sample(self) -> Int[Array, "v"]:
-        """About 260 vertices spread over the skin by farthest-point sampling, for penetration."""
-        return farthest_points(self.model.template, 260)
+        """180 vertices spread over the skin by farthest-point sampling, for penetration."""
+        return farthest_points(self.model.template, 180)
 
     @cached_property
     def levers(self) -> Float[Array, "dof"]:
@@ -141,7 +144,8 @@ class TypeSkin:
         """The vertices of each contact group and of the patches to avoid."""
 
         def vertices(patterns: tuple[str, ...]) -> Array:
-            return np.asarray(rig.patches.select(*patterns), dtype=np.intp)
+            every = np.asarray(rig.patches.select(*patterns), dtype=np.intp)
+            return np.sort(every[farthest_points(rig.model.template[every], GROUP_SAMPLE)])
 
         return cls(
             first=tuple(vertices(g.patches) for g in kind.first),
