@@ -64,10 +64,24 @@ def choose_renderer(prefer: Preference) -> None:
 
 
 def hand_mesh(hand: HandModel, vertices: Float[Array, "778 3"]) -> trimesh.Trimesh:
-    """The hand as a mesh, seen from both sides at its open wrist."""
+    """The hand as a mesh, its open wrist closed with a lid."""
     import trimesh
 
-    return trimesh.Trimesh(vertices, hand.faces, process=False)
+    rim = _rim(hand)
+    lid = [(rim[i - 1], rim[i], len(vertices)) for i in range(len(rim))]
+    points = np.concatenate([vertices, vertices[list(rim)].mean(axis=0, keepdims=True)])
+    return trimesh.Trimesh(points, np.concatenate([hand.faces, np.array(lid, np.int64)]), process=False)
+
+
+def _rim(hand: HandModel) -> tuple[int, ...]:
+    """The vertices round the open wrist, in order."""
+    edges = np.concatenate([hand.faces[:, [0, 1]], hand.faces[:, [1, 2]], hand.faces[:, [2, 0]]])
+    there = {(int(a), int(b)) for a, b in edges}
+    following = {b: a for a, b in there if (b, a) not in there}
+    rim = [min(following)]
+    while following[rim[-1]] != rim[0]:
+        rim.append(following[rim[-1]])
+    return tuple(rim)
 
 
 # ---------------------------------------------------------------------- single grasps
@@ -84,8 +98,17 @@ def draw_grasp(hand: HandModel, mesh: trimesh.Trimesh, grasp: Grasps, size: int 
         return [RenderMesh(mesh, T_camera_object), RenderMesh(skin, T_camera_object, HAND_COLOURS[0])]
 
     points = np.concatenate([vertices, np.asarray(mesh.vertices)])
-    views = [look_at(points, direction) for direction in _directions(vertices, mesh.bounds.mean(axis=0))]
-    return _smooth(meshes(max(views, key=lambda T: _both_show(meshes(T)))), size)
+    forearm = vertices[list(_rim(hand))].mean(axis=0) - vertices.mean(axis=0)
+    directions = _directions(vertices, mesh.bounds.mean(axis=0))
+    best = max(directions, key=lambda view: _likes(view, forearm) * _both_show(meshes(look_at(points, view))))
+    return _smooth(meshes(look_at(points, best)), size)
+
+
+def _likes(view: Float[Array, "3"], forearm: Float[Array, "3"]) -> float:
+    """How natural a view is: rather from above than from below, and not from behind the wrist."""
+    behind = float(view @ forearm / np.linalg.norm(view) / np.linalg.norm(forearm))
+    above = float(view[2] / np.linalg.norm(view))
+    return (1.0 - 0.8 * max(0.0, behind)) * (1.0 if above > -0.1 else 0.5)
 
 
 def draw_meshes(meshes: Sequence[trimesh.Trimesh], direction: Float[Array, "3"], size: int) -> UInt8[Array, "s s 3"]:
@@ -123,8 +146,8 @@ def _directions(vertices: Float[Array, "778 3"], centre: Float[Array, "3"]) -> l
     first /= np.linalg.norm(first)
     second = np.cross(away, first)
     angles = np.linspace(0.0, 2.0 * np.pi, 12, endpoint=False)
-    around = [np.cos(angle) * first + np.sin(angle) * second + 0.3 * away for angle in angles]
-    return [view + np.array([0.0, 0.0, 0.25]) for view in around]
+    around = [np.cos(angle) * first + np.sin(angle) * second for angle in angles]
+    return [view + lean * away + np.array([0.0, 0.0, 0.3]) for view in around for lean in (0.0, 0.6)]
 
 
 def _both_show(meshes: list[RenderMesh]) -> float:
