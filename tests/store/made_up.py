@@ -94,7 +94,12 @@ def make_table(rng: np.random.Generator, scene: int, frames: int) -> FrameTable:
 
 
 def make_content(
-    grasps: dict[str, Grasps], scene: int, frames: int = 12, seed: int = 0, feasible: float = 0.6
+    grasps: dict[str, Grasps],
+    scene: int,
+    frames: int = 12,
+    seed: int = 0,
+    feasible: float = 0.6,
+    model: HandModel | None = None,
 ) -> ShardContent:
     rng = np.random.default_rng([seed, scene])
     table = make_table(rng, scene, frames)
@@ -111,7 +116,15 @@ def make_content(
     planes = [None if k else Plane(np.array([0.0, -1.0, 0.0]), 0.4) for k in range(len(arrangements))]
     splits = {"train": np.arange(frames) % 3 > 0, "val": np.arange(frames) % 3 == 0}
     return assemble_shard(
-        table, arrangements, verdicts, planes, candidates, hand(), OBJECTS, splits=splits, inputs=f"test/{scene}"
+        table,
+        arrangements,
+        verdicts,
+        planes,
+        candidates,
+        model or hand(),
+        OBJECTS,
+        splits=splits,
+        inputs=f"test/{scene}",
     )
 
 

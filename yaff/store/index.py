@@ -122,13 +122,21 @@ def row_offsets(readers: Sequence[ShardReader]) -> dict[str, Array]:
 
 
 def _write_virtual(group: h5py.Group, column: Column, name: str, readers: Sequence[ShardReader], start: Array) -> None:
-    dtype = np.dtype(column.dtype).newbyteorder("<")
-    layout = h5py.VirtualLayout((int(start[-1]), *column.shape), dtype)
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)  # create_virtual_dataset would store the time of day
+    properties.set_layout(h5py.h5d.VIRTUAL)
+    properties.set_obj_track_times(False)
+    shape = (int(start[-1]), *column.shape)
     for k, reader in enumerate(readers):
-        if start[k + 1] > start[k]:
-            shape = (int(start[k + 1] - start[k]), *column.shape)
-            layout[start[k] : start[k + 1]] = h5py.VirtualSource(reader.path.name, name, shape, dtype)
-    dataset = group.create_virtual_dataset(column.name, layout)
+        rows = int(start[k + 1] - start[k])
+        if rows:
+            here, there = h5py.h5s.create_simple(shape), h5py.h5s.create_simple((rows, *column.shape))
+            here.select_hyperslab((int(start[k]), *(0 for _ in column.shape)), (rows, *column.shape))
+            properties.set_virtual(here, reader.path.name.encode(), name.encode(), there)
+    parent, _, last = column.name.rpartition("/")
+    where = group.require_group(parent) if parent else group
+    kind = h5py.h5t.py_create(np.dtype(column.dtype).newbyteorder("<"), logical=True)
+    space = h5py.h5s.create_simple(shape)
+    dataset = h5py.Dataset(h5py.h5d.create(where.id, last.encode(), kind, space, properties))
     write_attributes(dataset, column_attributes(column))
 
 
