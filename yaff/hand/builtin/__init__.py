@@ -1,6 +1,6 @@
 """The built-in right hand: our own mesh, weights and joints behind MANO's interface, built from tables.
 
-``load()`` reads the committed asset; ``build()`` makes the same arrays from scratch (about 20 seconds);
+``load()`` reads the committed asset; ``build()`` makes the same arrays from scratch (some 5 seconds);
 ``python -m yaff.hand.builtin`` writes the asset anew.
 """
 

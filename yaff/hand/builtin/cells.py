@@ -85,9 +85,9 @@ def dual_triangles(faces: Int[np.ndarray, "f 3"], owner: Int[np.ndarray, "v"]) -
 def _nearest_rows(
     vertices: Float[np.ndarray, "v 3"], seeds: Float[np.ndarray, "s 3"], rim: Int[np.ndarray, "b"], wrist: int
 ) -> Int[np.ndarray, "s"]:
-    rows = KDTree(vertices).query(seeds)[1]
-    rows[:wrist] = rim[KDTree(vertices[rim]).query(seeds[:wrist])[1]]
-    return rows.astype(np.int64)
+    rows = np.array(KDTree(vertices).query(seeds)[1], dtype=np.int64)
+    rows[:wrist] = rim[np.array(KDTree(vertices[rim]).query(seeds[:wrist])[1])]
+    return rows
 
 
 def _neighbours(faces: Int[np.ndarray, "f 3"], count: int) -> list[list[int]]:

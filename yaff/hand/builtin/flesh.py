@@ -86,6 +86,13 @@ def _metacarpal(base: tuple[float, float, float], name: str, radius: tuple[float
 
 _CMC, _MCP = ((DIGIT["thumb"].joints[k] - WRIST) / MILLIMETRE for k in (0, 1))
 
+WEBS: Sequence[Blob] = (
+    Blob((-94.0, -5.5, 9.5), (-99.5, -4.0, 9.3), (7.6, 5.2)),
+    Blob((-88.0, -5.0, -15.5), (-95.0, -3.5, -17.0), (7.5, 5.0)),
+    Blob((-74.0, -9.5, -35.5), (-80.0, -7.5, -37.5), (7.0, 5.0)),
+)
+"""Between index and middle, middle and ring, ring and little finger; each ends at the edge of the web."""
+
 PALM: Sequence[Blob] = (
     # forearm stump and carpus, wider than deep
     Blob((34.0, -2.5, -1.0), (4.0, -2.5, -1.0), (17.4, 16.8), 1.56),
@@ -113,15 +120,11 @@ PALM: Sequence[Blob] = (
     Blob((-36.0, -7.0, 24.0), (-64.0, -5.5, 24.0), (10.0, 9.5)),
     Blob((-46.0, -15.0, 40.0), (-66.0, -8.5, 28.0), (8.0, 8.0)),
     Blob((-52.0, -17.0, 44.0), (-70.0, -9.5, 29.0), (6.0, 6.0)),
-    # webs between the fingers
-    Blob((-94.0, -5.5, 9.5), (-99.5, -4.0, 9.3), (7.6, 5.2)),
-    Blob((-88.0, -5.0, -15.5), (-95.0, -3.5, -17.0), (7.5, 5.0)),
-    Blob((-74.0, -9.5, -35.5), (-80.0, -7.5, -37.5), (7.0, 5.0)),
+    *WEBS,
 )
 
 BLEND = 2.4
 """Softness of the union, millimetres: parts nearer than about this flow together."""
-
 
 LIFT = 0.00025
 """Vertices lie this far outside the skin, metres: their flat triangles cut as much off as this adds."""

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
 from yaff.hand.builtin import flesh
-from yaff.hand.builtin.skeleton import DIGIT, DIGITS, rest_joints
+from yaff.hand.builtin.skeleton import DIGIT, DIGITS, WRIST, rest_joints
 
 VERTICES = 778
 WRIST_RING = 16
@@ -134,10 +134,15 @@ NORMAL_WEIGHT = 0.006
 
 
 def spacing(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
-    """Wanted distance between vertices, relative: 1 in the palm, less where knuckles and webs bend."""
-    joints = rest_joints()[[1, 4, 7, 10, 14]]
-    distance = np.sqrt(np.sum((points[:, None] - joints[None]) ** 2, axis=2)).min(axis=1)
-    return 1.0 - 0.28 * np.clip((0.030 - distance) / 0.016, 0.0, 1.0)
+    """Wanted distance between vertices, relative: 1 in the palm, less where knuckles bend and webs turn sharply."""
+
+    def near(centres: Float[np.ndarray, "c 3"], full: float, none: float) -> Float[np.ndarray, "n"]:
+        distance = np.sqrt(np.sum((points[:, None] - centres[None]) ** 2, axis=2)).min(axis=1)
+        return np.clip((none - distance) / (none - full), 0.0, 1.0)
+
+    webs = WRIST + flesh.MILLIMETRE * np.array([web.end for web in flesh.WEBS])
+    knuckles = near(rest_joints()[[1, 4, 7, 10, 14]], 0.014, 0.030)
+    return 1.0 - np.maximum(0.28 * knuckles, 0.45 * near(webs, 0.006, 0.014))
 
 
 def _spread(
