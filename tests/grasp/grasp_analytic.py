@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import trimesh
 
+from yaff.geometry.signed_distance import SignedDistanceGrid
+
 
 @dataclass(frozen=True)
 class Ball:
@@ -92,3 +94,11 @@ def box_mesh(half: tuple[float, float, float], pieces: int) -> tuple[np.ndarray,
     for _ in range(pieces):
         mesh = mesh.subdivide()
     return np.asarray(mesh.vertices), np.asarray(mesh.faces, np.int64)
+
+
+def gridded(sdf: Ball | HalfSpace | Block, low: np.ndarray, high: np.ndarray, spacing: float) -> SignedDistanceGrid:
+    """The signed distance sampled on a grid from low to high."""
+    count = np.ceil((high - low) / spacing).astype(int) + 1
+    axes = [low[k] + spacing * np.arange(count[k]) for k in range(3)]
+    nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    return SignedDistanceGrid(low, spacing, sdf.distance(nodes).astype(np.float32))

@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
+from yaff.geometry.signed_distance import SignedDistanceGrid
+
 Array = np.ndarray
 
 
@@ -35,6 +37,14 @@ class MeasuredObject(Protocol):
     def radius(self) -> float:
         """Largest distance from the centre of mass to the surface, metres."""
         ...
+
+
+@runtime_checkable
+class GriddedObject(MeasuredObject, Protocol):
+    """A measured object whose signed distance is sampled on a grid, as all loaded objects' are."""
+
+    @property
+    def sdf(self) -> SignedDistanceGrid: ...
 
 
 @runtime_checkable

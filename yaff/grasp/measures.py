@@ -11,11 +11,12 @@ from jaxtyping import Float
 from yaff.errors import ConfigError
 from yaff.grasp.batch import Grasps
 from yaff.grasp.contacts import CONTACT_DISTANCE, Contacts, check_vertices, contacts_of_samples
-from yaff.grasp.interfaces import MeasuredObject, SkinPatches
+from yaff.grasp.interfaces import GriddedObject, MeasuredObject, SkinPatches
 from yaff.grasp.penetration import intersection_volume, max_penetration
 from yaff.grasp.self_collision import SelfCollision
 from yaff.grasp.skin import sample_skin
 from yaff.grasp.wrench import grasp_quality
+from yaff.hand.collision import collision_pieces
 from yaff.hand.model import HandModel
 
 Array = np.ndarray
@@ -69,7 +70,7 @@ class MeasureConfig:
 def measure_grasps(
     model: HandModel,
     patches: SkinPatches,
-    obj: MeasuredObject,
+    obj: GriddedObject,
     grasps: Grasps,
     config: MeasureConfig | None = None,
     *,
@@ -103,7 +104,7 @@ def measure_grasps(
         columns["epsilon"].append(quality[:, 0])
         columns["volume"].append(quality[:, 1])
         columns["max_penetration"].append(max_penetration(samples))
-        columns["intersection_volume"].append(intersection_volume(samples, obj.sdf))
+        columns["intersection_volume"].append(intersection_volume(samples, vertices, model.faces, obj.sdf))
         columns["self_penetration"].append(collision.depth(vertices, Ts_object_bone))
         columns["contact_count"].append(contacts.touching.sum(axis=1))
         columns["contact_area"].append(contacts.area.sum(axis=1))
@@ -140,8 +141,6 @@ _PREPARED: WeakKeyDictionary[HandModel, dict[float, SelfCollision]] = WeakKeyDic
 
 def self_collision_of(model: HandModel, shrink: float = 0.0015) -> SelfCollision:
     """The prepared self-collision test of a hand, made once per model and shrink (metres)."""
-    from yaff.hand import collision_pieces  # not needed by callers who bring their own
-
     kept = _PREPARED.setdefault(model, {})
     if shrink not in kept:
         kept[shrink] = SelfCollision.of(model, collision_pieces(model, shrink))
