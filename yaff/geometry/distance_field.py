@@ -12,7 +12,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from yaff.geometry.signed_distance import SignedDistanceGrid
 from yaff.geometry.triangles import closest_points, spread_points, winding_along_axis
@@ -83,20 +83,20 @@ def _unsigned(
     nearest_node = np.rint((samples - origin) / spacing).astype(np.int64)
     away = np.ones(shape, dtype=bool)
     away[tuple(nearest_node.T)] = False
-    band = ndimage.distance_transform_edt(away) <= _BAND
+    band = np.asarray(ndimage.distance_transform_edt(away)) <= _BAND
 
     node = np.argwhere(band)
     points = origin + spacing * node
-    tree = cKDTree(samples)
+    tree = KDTree(samples)
     candidates = min(_CANDIDATES, len(samples))
     foot = np.zeros((*shape, 3), dtype=np.float32)
     for start in range(0, len(points), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        _, index = tree.query(points[rows], k=candidates)
-        foot[tuple(node[rows].T)] = _closest(points[rows], triangles, owners[index.reshape(len(index), -1)])
+        index = np.asarray(tree.query(points[rows], k=candidates)[1]).reshape(-1, candidates)
+        foot[tuple(node[rows].T)] = _closest(points[rows], triangles, owners[index])
 
     # Beyond the band: the closest point of the nearest node in the band, then of the neighbours if nearer.
-    source = ndimage.distance_transform_edt(~band, return_distances=False, return_indices=True)
+    source = np.asarray(ndimage.distance_transform_edt(~band, return_distances=False, return_indices=True))
     foot = foot[tuple(source)]
     axes = [(origin[k] + spacing * np.arange(shape[k])).astype(np.float32) for k in range(3)]
     x, y, z = axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]

@@ -96,7 +96,7 @@ def _solid(
 def _field(solid: trimesh.Trimesh, cache_dir: Path) -> SignedDistanceGrid:
     def compute() -> Arrays:
         grid = distance_field.build(solid)
-        return {"origin": grid.origin, "spacing": np.float64(grid.spacing), "values": grid.values}
+        return {"origin": grid.origin, "spacing": np.array(grid.spacing), "values": grid.values}
 
     key = content_key(_FIELD_VERSION, np.asarray(solid.vertices), np.asarray(solid.faces))
     found = cached_arrays(cache_dir, "sdf", key, compute)

@@ -47,7 +47,7 @@ def convex_pieces(solid: trimesh.Trimesh, parameters: PieceParameters, where: st
     """
     hull = solid.convex_hull
     if float(hull.volume) <= parameters.hull_ratio * float(solid.volume):
-        return (_few_corners(np.asarray(hull.vertices, np.float64), parameters.most_corners),)
+        return (few_corners(np.asarray(hull.vertices, np.float64), parameters.most_corners),)
     import coacd
 
     coacd.set_log_level("off")
@@ -86,7 +86,7 @@ def _simplified(solid: trimesh.Trimesh, tolerance: float) -> tuple[Array, Array]
     return np.asarray(mesh.vert_properties[:, :3], np.float64), np.asarray(mesh.tri_verts, np.int64)
 
 
-def _few_corners(points: Float[Array, "n 3"], count: int) -> Float[Array, "m 3"]:
+def few_corners(points: Float[Array, "n 3"], count: int) -> Float[Array, "m 3"]:
     """The hull's corners, thinned to the ones farthest apart."""
     from yaff.objects.surface import farthest_first
 
