@@ -41,17 +41,18 @@ def crossings(vertices: np.ndarray, faces: np.ndarray) -> int:
     low, high = vertices[edges].min(axis=1), vertices[edges].max(axis=1)
     boxes = vertices[faces].min(axis=1), vertices[faces].max(axis=1)
     overlap = np.all((low[:, None] <= boxes[1][None]) & (high[:, None] >= boxes[0][None]), axis=2)
-    shared = (edges[:, None, :, None] == faces[None, :, None, :]).any(axis=(2, 3))
-    e, f = np.nonzero(overlap & ~shared)
+    e, f = np.nonzero(overlap)
+    apart = ~(edges[e][:, :, None] == faces[f][:, None, :]).any(axis=(1, 2))
+    e, f = e[apart], f[apart]
     start, end = vertices[edges[e, 0]], vertices[edges[e, 1]]
     a, b, c = (vertices[faces[f, k]] for k in range(3))
 
     def volume(p: np.ndarray, q: np.ndarray, r: np.ndarray, s: np.ndarray) -> np.ndarray:
         return np.einsum("ij,ij->i", np.cross(q - p, r - p), s - p)
 
-    apart = volume(a, b, c, start) * volume(a, b, c, end) < 0.0
+    through = volume(a, b, c, start) * volume(a, b, c, end) < 0.0
     sides = np.stack([volume(start, end, *pair) for pair in ((a, b), (b, c), (c, a))])
-    return int(np.sum(apart & ((sides > 0).all(axis=0) | (sides < 0).all(axis=0))))
+    return int(np.sum(through & ((sides > 0).all(axis=0) | (sides < 0).all(axis=0))))
 
 
 def test_has_manos_shapes(arrays: dict[str, np.ndarray]) -> None:
