@@ -34,8 +34,7 @@ def read_image_set(root: Path | str, name: str) -> Mapping[int, Int32[Array, "_"
             raise FormatError(f"{line!r} is not a frame", where=f"{path}, entry {number}", remedy="write SSSS/FFFFFF")
         pairs.add((int(scene), int(frame)))
     rows = np.array(sorted(pairs), np.int32).reshape(-1, 2)
-    scenes, start = np.unique(rows[:, 0], return_index=True)
-    return {int(s): part for s, part in zip(scenes, np.split(rows[:, 1], start[1:]), strict=True)}
+    return {int(scene): rows[rows[:, 0] == scene, 1] for scene in np.unique(rows[:, 0])}
 
 
 def read_classes(root: Path | str) -> tuple[str, ...]:

@@ -1,0 +1,112 @@
+"""Analytic doubles of objects, and small trees of frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import trimesh
+
+from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
+from yaff.scene.ycb_video_writer import write_frame
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class SphereField:
+    """The exact signed distance of a sphere."""
+
+    centre: Array
+    radius: float
+    spacing: float = 0.0
+
+    def distance(self, points: Array) -> Array:
+        return np.linalg.norm(points - self.centre, axis=-1) - self.radius
+
+
+@dataclass(frozen=True)
+class BoxField:
+    """The exact signed distance of a box centred at the origin."""
+
+    half: Array
+    spacing: float = 0.0
+
+    def distance(self, points: Array) -> Array:
+        q = np.abs(points) - self.half
+        return np.linalg.norm(np.maximum(q, 0.0), axis=-1) + np.minimum(q.max(-1), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Solid:
+    """An object with an analytic distance field, droppable and drawable."""
+
+    name: str
+    index: int
+    solid: trimesh.Trimesh
+    sdf: SphereField | BoxField
+    mass: float = 0.2
+
+    @property
+    def visual(self) -> trimesh.Trimesh:
+        return self.solid
+
+    @cached_property
+    def pieces(self) -> tuple[Array, ...]:
+        return (np.asarray(self.solid.vertices, np.float64),)
+
+    @cached_property
+    def centre_of_mass(self) -> Array:
+        return np.asarray(self.solid.center_mass, np.float64)
+
+    @cached_property
+    def inertia(self) -> Array:
+        return np.asarray(self.solid.moment_inertia, np.float64) * self.mass / self.solid.mass
+
+
+def sphere(name: str, index: int, radius: float, centre: tuple[float, float, float] = (0, 0, 0)) -> Solid:
+    mesh = trimesh.creation.icosphere(subdivisions=4, radius=radius)
+    mesh.apply_translation(centre)
+    return Solid(name, index, mesh, SphereField(np.array(centre, np.float64), radius))
+
+
+def box(
+    name: str, index: int, extents: tuple[float, float, float], colour: tuple[int, int, int] | None = None
+) -> Solid:
+    mesh = trimesh.creation.box(extents)
+    if colour is not None:
+        mesh.visual.face_colors = [*colour, 255]
+    return Solid(name, index, mesh, BoxField(0.5 * np.array(extents)))
+
+
+def cylinder(name: str, index: int, radius: float, height: float) -> Solid:
+    mesh = trimesh.creation.cylinder(radius, height, sections=64)
+    return Solid(name, index, mesh, SphereField(np.zeros(3), radius))
+
+
+def random_transforms(rng: np.random.Generator, n: int, reach: float = 0.5) -> Array:
+    return make_transform(
+        rotation_from_axis_angle(rng.normal(size=(n, 3)) * 2.0), rng.uniform(-reach, reach, size=(n, 3))
+    )
+
+
+INTRINSICS = np.array([[1066.778, 0.0, 312.9869], [0.0, 1067.487, 241.3109], [0.0, 0.0, 1.0]])
+
+
+def write_tree(root: Path, scene: int, tables: dict[int, tuple[list[int], Array]]) -> None:
+    """A YCB-Video tree of one scene: (indices, poses) by frame."""
+    folder = root / "data" / f"{scene:04d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame, (index, poses) in tables.items():
+        write_frame(
+            folder,
+            frame,
+            names=[f"{i:03d}_object" for i in index],
+            object_index=index,
+            Ts_camera_object=poses,
+            intrinsics=INTRINSICS,
+            points=[np.zeros((1, 3)) + 0.01] * len(index),
+            T_camera_world=np.eye(4),
+        )
