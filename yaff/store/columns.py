@@ -116,7 +116,15 @@ def _start(name: str, dimension: str, group: str) -> Column:
 FRAME_COLUMNS: tuple[Column, ...] = (
     Column("scene", "int32", "f", (), "", "", "number of the scene (video)"),
     Column("frame", "int32", "f", (), "", "", "number of the frame in its scene, as in the source"),
-    Column("intrinsics", "float64", "f", (3, 3), "px", "camera", "pinhole matrix K: pixel ~ K p"),
+    Column(
+        "intrinsics",
+        "float64",
+        "f",
+        (3, 3),
+        "px",
+        "camera",
+        "pinhole matrix K: pixel ~ K p; pixel centres are whole numbers",
+    ),
     _rows("arrangement", "f", "arrangements", "arrangement the frame belongs to"),
     Column("splits", "uint32", "f", (), "", "", "bit k: in split k of the file's attribute split_names"),
     _start("instance_start", "f", "instances"),

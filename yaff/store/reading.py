@@ -241,8 +241,15 @@ class ShardSet:
         """Samples of annotation rows over all shards, stacked, in the order of ``rows``; see the head of this page.
 
         Transforms are float64, the hand's parameters float32.
+
+        Raises:
+            InputError: a row out of range.
+            MissingFileError, FormatError: a shard that is missing, truncated, or of another build.
         """
         rows = np.asarray(rows, np.int64)
+        outside = rows[(rows < 0) | (rows >= len(self))]
+        if len(outside):
+            raise InputError(f"annotation {outside[0]} of {len(self)}", where=self.folder)
         shard = np.searchsorted(self._annotation_start, rows, side="right") - 1
         used = np.unique(shard).tolist()
         if len(used) == 1:

@@ -7,6 +7,7 @@ speaks of names, dtypes, shapes and attributes. The schemas are generated from t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -240,3 +241,8 @@ def _manifest_schema() -> Document:
         "manifest.json: what a folder of shards holds, and the digest of every file in it.",
         _object(properties),
     )
+
+
+def schema_text(document: Document) -> str:
+    """A schema as it is committed."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
