@@ -31,7 +31,7 @@ class Plane:
 
     def height(self, points: Float[Array, "*batch 3"]) -> Float[Array, "*batch"]:
         """Metres above the plane, negative below."""
-        return points @ self.normal + self.offset
+        return np.asarray(points @ self.normal + self.offset)
 
     def transformed(self, T_target_source: Float[Array, "4 4"]) -> Plane:
         """The same plane in another frame."""

@@ -65,8 +65,8 @@ def _bilinear(texture: UInt8[Array, "h w 3"], uv: Float32[Array, "n 2"]) -> Floa
     height, width = texture.shape[:2]
     x = uv[:, 0] * width - 0.5
     y = (1.0 - uv[:, 1]) * height - 0.5
+    fx, fy = (x - np.floor(x))[:, None], (y - np.floor(y))[:, None]
     x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    fx, fy = (x - x0)[:, None], (y - y0)[:, None]
     left, right = x0 % width, (x0 + 1) % width
     top, bottom = y0 % height, (y0 + 1) % height
     upper = (1.0 - fx) * texture[top, left] + fx * texture[top, right]
