@@ -13,7 +13,7 @@ import numpy as np
 from yaff.errors import PoseError
 from yaff.geometry.transforms import check_rigid, rotation_angle, rotation_from_axis_angle
 from yaff.store.columns import SHARD_GROUPS, TYPES, Column
-from yaff.store.layouts import PARAMETERS, POSE, ROTATION, TRANSLATION, annotation_columns
+from yaff.store.layouts import POSE, ROTATION, TRANSLATION, annotation_columns
 from yaff.store.shards import ShardReader, camera_wrist
 
 Array = np.ndarray
@@ -193,12 +193,11 @@ def check_sample(reader: ShardReader, rows: Array) -> Problem:
     if not len(rows):
         return None
     grasps: dict[str, Any] = {n: reader[f"grasps/{n}"] for n in ("root", "wrist_rotation", "translation")}
-    grasp, instance = reader["annotations/grasp"][rows], reader.instance_of(rows)
-    poses = reader["instances/T_camera_object"][instance]
-    rotation, translation = camera_wrist(poses, np.arange(len(rows)), grasps, grasp)
-    hands = np.empty((len(rows), PARAMETERS), np.float32)
-    for k, row in enumerate(rows.tolist()):
-        hands[k] = reader.parameters(row, row + 1)[0]
+    grasp, poses = reader["annotations/grasp"][rows], reader["instances/T_camera_object"][reader.instance_of(rows)]
+    wrist = camera_wrist(poses, np.arange(len(rows)), grasps, grasp)
+    rotation, translation = wrist
+    stored = {c.name: reader[f"annotations/{c.name}"][rows] for c in reader.layout.columns}
+    hands = reader.layout.parameters(stored, lambda: wrist, lambda: reader["grasps/pose"][grasp])
     between = rotation_from_axis_angle(hands[:, ROTATION]).swapaxes(1, 2) @ rotation_from_axis_angle(rotation)
     angle, distance = rotation_angle(between), np.linalg.norm(hands[:, TRANSLATION] - translation, axis=1)
     worst = int(np.argmax(np.maximum(angle / ROTATION_TOLERANCE, distance / TRANSLATION_TOLERANCE)))
