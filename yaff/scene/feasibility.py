@@ -67,6 +67,7 @@ class Feasibility(NamedTuple):
     ``clearance_limit``. The grasped object itself does not count."""
 
 
+@runtime_checkable
 class DistanceField(Protocol):
     """Signed distances to a solid, metres, negative inside; ``spacing`` bounds the error of interpolation."""
 
@@ -199,11 +200,11 @@ def _nearest(neighbour: _Neighbour, skin: Float64[Array, "n v 3"], limit: Float6
     reach = np.maximum(limit, 0.0) + neighbour.sdf.spacing
     middle = 0.5 * (skin.min(1) + skin.max(1))
     radius = np.sqrt(np.max(np.sum((skin - middle[:, None]) ** 2, axis=2), axis=1))
-    rows = np.flatnonzero(neighbour.box_distance(neighbour.local(middle)) - radius < reach)
+    rows = np.flatnonzero(neighbour.box_distance(neighbour.local(middle)) - radius <= reach)
     if not len(rows):
         return result
     local = neighbour.local(skin[rows])
-    near = neighbour.box_distance(local) < reach[rows, None]
+    near = neighbour.box_distance(local) <= reach[rows, None]
     distance = np.full(near.shape, np.inf)
     distance[near] = neighbour.sdf.distance(local[near])
     result[rows] = distance.min(axis=1)
