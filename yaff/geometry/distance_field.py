@@ -26,7 +26,7 @@ COARSEST = 1.5e-3
 MOST_NODES = 4_000_000
 """The spacing grows until the grid has no more nodes than this (16 MB)."""
 
-_BAND = 2.5  # nodes: where distances are computed against the triangles themselves
+_BAND = 1.8  # nodes: where distances are computed against the triangles themselves
 _CANDIDATES = 6  # surface points whose triangles are tried for each node in the band
 _CHUNK = 200_000
 
@@ -87,7 +87,7 @@ def _unsigned(
 
     node = np.argwhere(band)
     points = origin + spacing * node
-    tree = KDTree(samples)
+    tree = KDTree(samples, balanced_tree=False, compact_nodes=False)
     candidates = min(_CANDIDATES, len(samples))
     foot = np.zeros((*shape, 3), dtype=np.float32)
     for start in range(0, len(points), _CHUNK):
@@ -110,9 +110,9 @@ def _unsigned(
                 + (offered[..., 1] - y[here] if axis == 1 else offered[..., 1] - y) ** 2
                 + (offered[..., 2] - z[here] if axis == 2 else offered[..., 2] - z) ** 2
             )
-            better = other < squared[here]
-            squared[here] = np.where(better, other, squared[here])
-            foot[here] = np.where(better[..., None], offered, foot[here])
+            better = np.nonzero(other < squared[here])
+            squared[here][better] = other[better]
+            foot[here][better] = offered[better]
     return np.sqrt(squared)
 
 

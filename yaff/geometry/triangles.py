@@ -56,23 +56,24 @@ def _ratio(numerator: Float[Array, "n"], denominator: Float[Array, "n"]) -> Floa
 
 
 def spread_points(triangles: Float[Array, "f 3 3"], spacing: float) -> tuple[Float[Array, "n 3"], Int[Array, "n"]]:
-    """Points over triangles, no place of a triangle farther than about ``spacing`` from one, and their triangles.
+    """Points over triangles, no place of a triangle farther than ``spacing`` from one, and their triangles.
 
-    Each triangle is divided into k x k equal small ones, k the longest edge over ``spacing``; the points are the
-    centroids of these.
+    Triangles are halved across their longest edge until none is longer than 1.5 ``spacing``; the points are the
+    centroids (a corner is at most two thirds of the longest edge away). Slivers get few points, as their area is small.
     """
-    edges = np.linalg.norm(triangles - np.roll(triangles, -1, axis=1), axis=-1).max(axis=1)
-    divisions = np.maximum(np.ceil(edges / spacing).astype(np.int64), 1)
     points, owners = [], []
-    for k in np.unique(divisions):
-        chosen = np.flatnonzero(divisions == k)
-        i, j = np.meshgrid(np.arange(k), np.arange(k), indexing="ij")
-        upward, downward = (i + j) < k, (i + j) < k - 1
-        v = np.concatenate([i[upward] + 1 / 3, i[downward] + 2 / 3]) / k
-        w = np.concatenate([j[upward] + 1 / 3, j[downward] + 2 / 3]) / k
-        weights = np.stack([1 - v - w, v, w], axis=-1)
-        points.append(np.einsum("sk,fkd->fsd", weights, triangles[chosen]).reshape(-1, 3))
-        owners.append(np.repeat(chosen, len(weights)))
+    pending, owner = np.asarray(triangles, np.float64), np.arange(len(triangles))
+    while len(pending):
+        edges = np.linalg.norm(pending - np.roll(pending, -1, axis=1), axis=-1)
+        small = edges.max(axis=1) <= 1.5 * spacing
+        points.append(pending[small].mean(axis=1))
+        owners.append(owner[small])
+        pending, owner, longest = pending[~small], owner[~small], edges[~small].argmax(axis=1)
+        row = np.arange(len(pending))
+        a, b, c = (pending[row, (longest + k) % 3] for k in range(3))
+        middle = 0.5 * (a + b)
+        pending = np.concatenate([np.stack([a, middle, c], axis=1), np.stack([middle, b, c], axis=1)])
+        owner = np.concatenate([owner, owner])
     return np.concatenate(points), np.concatenate(owners)
 
 

@@ -28,7 +28,7 @@ SURFACE_POINTS = 4096
 """Points spread over each object's surface."""
 
 # Raised when the code that makes an entry changes what it makes.
-_SOLID_VERSION, _FIELD_VERSION, _PIECES_VERSION, _SURFACE_VERSION = 1, 1, 1, 1
+_SOLID_VERSION, _FIELD_VERSION, _PIECES_VERSION, _SURFACE_VERSION = 1, 2, 2, 2
 
 
 def load_object(

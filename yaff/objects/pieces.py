@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import version
 
-import manifold3d
 import numpy as np
 import trimesh
 from jaxtyping import Float
+from manifold3d import Manifold, Mesh64, OpType
 
 from yaff.errors import MeshError
+from yaff.objects.splitting import split_to_ratio
+from yaff.objects.surface import farthest_first
 
 Array = np.ndarray
 Pieces = tuple[Float[Array, "_ 3"], ...]
@@ -20,16 +22,14 @@ Pieces = tuple[Float[Array, "_ 3"], ...]
 class PieceParameters:
     """How a solid is divided."""
 
-    hull_ratio: float = 1.10
-    """A solid whose convex hull has at most this many times its volume is one piece."""
-    threshold: float = 0.05
-    """CoACD's concavity threshold, share of the object's size."""
-    most_pieces: int = 24
+    ratio: float = 1.10
+    """Dividing ends when the pieces together have at most this many times the solid's volume."""
+    threshold: float = 0.1
+    """CoACD's concavity threshold, share of the object's size: how deep a hollow the first cuts must open."""
+    most_pieces: int = 64
     """No more pieces than this."""
     most_corners: int = 48
     """Corners of a piece."""
-    simplification: float = 5e-4
-    """The mesh is first simplified by this much, metres."""
 
     def key(self) -> str:
         """Everything that a cached result depends on, beside the mesh."""
@@ -39,55 +39,69 @@ class PieceParameters:
 def convex_pieces(solid: trimesh.Trimesh, parameters: PieceParameters, where: str) -> Pieces:
     """Corners of convex pieces (metres, the solid's frame) whose union is the solid, nearly.
 
-    Nearly convex solids are one piece; others are divided by CoACD (Wei et al. 2022, "Approximate Convex Decomposition
-    for 3D Meshes with Collision-Aware Concavity and Tree Search") with a fixed seed.
+    Nearly convex solids are one piece. Others are divided by CoACD (Wei et al. 2022, "Approximate Convex Decomposition
+    for 3D Meshes with Collision-Aware Concavity and Tree Search", fixed seed), which finds the cuts that open mugs and
+    handles; its parts are then cut further by volume (:mod:`yaff.objects.splitting`).
 
     Raises:
-        MeshError: if the decomposition finds nothing.
+        MeshError: if no solid piece is found.
     """
-    hull = solid.convex_hull
-    if float(hull.volume) <= parameters.hull_ratio * float(solid.volume):
-        return (few_corners(np.asarray(hull.vertices, np.float64), parameters.most_corners),)
-    import coacd
+    whole = _simplified(solid)
+    hull = whole.hull()
+    if hull.volume() <= parameters.ratio * whole.volume():
+        return (_corners(hull, parameters.most_corners),)
+    parts, rest = [], whole
+    for corners in _coacd(whole, parameters.threshold):
+        piece = Manifold.hull_points(corners)
+        parts.append(rest ^ piece)
+        rest = rest - piece
+    bodies = split_to_ratio([*parts, rest], parameters.ratio, parameters.most_pieces)
+    if not bodies:
+        raise MeshError("no convex pieces found", where=where, remedy="check that the mesh is a closed solid")
+    return tuple(_corners(body.hull(), parameters.most_corners) for body in bodies)
+
+
+def _coacd(solid: Manifold, threshold: float) -> list[Float[Array, "_ 3"]]:
+    import coacd  # loads a large library, and only here
 
     coacd.set_log_level("off")
-    vertices, faces = _simplified(solid, parameters.simplification)
+    mesh = solid.to_mesh64()
+    vertices = np.array(mesh.vert_properties[:, :3], np.float64)
     parts = coacd.run_coacd(
-        coacd.Mesh(vertices, faces),
-        threshold=parameters.threshold,
-        max_convex_hull=parameters.most_pieces,
-        preprocess_mode="off",
-        resolution=1000,
-        mcts_iterations=60,
-        decimate=True,
-        max_ch_vertex=parameters.most_corners,
+        coacd.Mesh(vertices, np.array(mesh.tri_verts, np.int32)),
+        threshold=threshold,
+        preprocess_mode="off",  # the mesh is a manifold already; remeshing would thicken thin walls
+        resolution=500,
+        mcts_nodes=12,
+        mcts_iterations=40,
+        merge=False,
         seed=0,
     )
-    if not parts:
-        raise MeshError("no convex pieces found", where=where, remedy="check that the mesh is a closed solid")
-    return tuple(np.asarray(corners, np.float64) for corners, _ in parts)
+    return [np.asarray(corners, np.float64) for corners, _ in parts]
 
 
 def union_volume(pieces: Pieces) -> float:
     """Volume of the union of convex pieces, cubic metres."""
-    hulls = [manifold3d.Manifold.hull_points(np.asarray(piece, np.float64)) for piece in pieces]
-    return float(manifold3d.Manifold.batch_boolean(hulls, manifold3d.OpType.Add).volume())
+    hulls = [Manifold.hull_points(np.asarray(piece, np.float64)) for piece in pieces]
+    return float(Manifold.batch_boolean(hulls, OpType.Add).volume())
 
 
-def _simplified(solid: trimesh.Trimesh, tolerance: float) -> tuple[Array, Array]:
-    """The solid with fewer faces, nowhere moved by more than the tolerance; itself where that cannot be had."""
-    exact = manifold3d.Manifold(
-        manifold3d.Mesh(np.asarray(solid.vertices, np.float32), np.asarray(solid.faces, np.uint32))
-    )
-    fewer = exact.simplify(tolerance)
-    if fewer.is_empty() or abs(fewer.volume() - solid.volume) > 0.05 * float(solid.volume):
-        return np.asarray(solid.vertices, np.float64), np.asarray(solid.faces, np.int64)
-    mesh = fewer.to_mesh()
-    return np.asarray(mesh.vert_properties[:, :3], np.float64), np.asarray(mesh.tri_verts, np.int64)
+def _simplified(solid: trimesh.Trimesh) -> Manifold:
+    """The solid with fewer faces, moved by no more than a fraction of its walls; itself where that goes wrong."""
+    wall = 2.0 * float(solid.volume) / float(solid.area)
+    exact = Manifold(Mesh64(np.array(solid.vertices, np.float64), np.array(solid.faces, np.uint64)))
+    fewer = exact.simplify(float(np.clip(wall / 6.0, 1e-4, 5e-4)))
+    spoiled = fewer.is_empty() or abs(fewer.volume() - exact.volume()) > 0.05 * exact.volume()
+    return exact if spoiled else fewer
+
+
+def _corners(hull: Manifold, count: int) -> Float[Array, "m 3"]:
+    """At most ``count`` corners of a convex solid."""
+    simple = hull.simplify(2e-4)
+    mesh = (hull if simple.is_empty() else simple).to_mesh64()
+    return few_corners(np.array(mesh.vert_properties[:, :3], np.float64), count)
 
 
 def few_corners(points: Float[Array, "n 3"], count: int) -> Float[Array, "m 3"]:
     """The hull's corners, thinned to the ones farthest apart."""
-    from yaff.objects.surface import farthest_first
-
     return points if len(points) <= count else points[farthest_first(points, count)]
