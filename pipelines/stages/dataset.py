@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from pipelines.code import PROJECTING, code_digest
 from pipelines.config import SyntheticSection
 from pipelines.executor import Unit, Workforce, digest, run_units
 from pipelines.loading import Recipes, object_of
 from pipelines.progress import Progress
 from pipelines.stages.objects import PreparedObject
 from pipelines.stages.outcomes import raise_failures
-from yaff._version import __version__
 from yaff.errors import StorageError
 
 MARKER = "generated.json"
@@ -41,7 +41,7 @@ def generate_dataset(
             remedy="choose an empty folder as dataset.root, or leave it out",
         )
     meshes = {name: entry.digest for name, entry in prepared.items()}
-    key = digest("dataset", __version__, section, meshes)
+    key = digest("dataset", code_digest(PROJECTING), section, meshes)
     unit = Unit(
         "dataset/scenes",
         key,

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.code import code_digest
 from pipelines.executor import Unit, Workforce, digest, run_units
 from pipelines.loading import ObjectRecipe, object_of, source_of
 from pipelines.progress import Progress
 from pipelines.stages.outcomes import raise_failures
-from yaff._version import __version__
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def prepare_objects(
     units = [
         Unit(
             f"objects/{name}",
-            digest("object", __version__, name, source.digest(name)),
+            digest("object", code_digest(("geometry", "objects")), name, source.digest(name)),
             _prepare,
             (name, recipe),
             ".json",

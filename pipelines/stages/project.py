@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipelines.code import PROJECTING, code_digest
 from pipelines.executor import Outcome, Unit, Workforce, digest, run_units
 from pipelines.loading import Recipes, catalogue, hand_of, object_of
 from pipelines.progress import Progress
 from pipelines.stages.objects import prepare_objects
 from pipelines.stages.outcomes import raise_failures
 from pipelines.stages.search import versions
-from yaff._version import __version__
 from yaff.errors import FrameError, InputError
 from yaff.scene.arrangements import group_arrangements
 from yaff.scene.frames import BadFrame, FrameTable
@@ -76,7 +76,13 @@ def project(task: ProjectTask, shards: Path, work: Path, workforce: Workforce, p
     meshes = {name: entry.digest for name, entry in prepared.items()}
     _check_meshes(library, task, meshes)
     common = digest(
-        "project", __version__, library.digest, hand_of(task.recipes.hand).digest, meshes, task.layout, task.tolerance
+        "project",
+        code_digest(PROJECTING),
+        library.digest,
+        hand_of(task.recipes.hand).digest,
+        meshes,
+        task.layout,
+        task.tolerance,
     )
     units = [
         Unit(

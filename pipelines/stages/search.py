@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.code import SEARCHING, code_digest
 from pipelines.executor import Outcome, Unit, Workforce, digest, run_units
 from pipelines.loading import Recipes, hand_of, object_of
 from pipelines.progress import Progress
@@ -57,7 +58,15 @@ def search(task: SearchTask, library: Path, work: Path, workforce: Workforce, pr
     units = [
         Unit(
             f"search/{name}/{number:02d}",
-            digest("search", __version__, hand.digest, task.objects[name].digest, number, task.seed, task.settings),
+            digest(
+                "search",
+                code_digest(SEARCHING),
+                hand.digest,
+                task.objects[name].digest,
+                number,
+                task.seed,
+                task.settings,
+            ),
             _search,
             (name, number, task.seed, task.settings, task.recipes),
         )

@@ -21,7 +21,7 @@ scenes = 6
 frames = 2
 min_objects = 1
 max_objects = 1
-image_every = 2
+image_every = 0
 [objects]
 names = ["061_foam_brick"]
 cache = "{cache}"
