@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, UInt8
+from jaxtyping import Bool, Float64, Int64, Integer, UInt8
 
 from yaff.geometry.transforms import invert
 from yaff.scene.frames import FrameTable
@@ -36,7 +36,7 @@ class Arrangements:
         """The frame rows of a group, ascending."""
         return np.flatnonzero(self.group == group)
 
-    def instance_of(self, table: FrameTable, rows: Int64[Array, "r"], order: int) -> Int64[Array, "r"]:
+    def instance_of(self, table: FrameTable, rows: Integer[Array, "r"], order: int) -> Int64[Array, "r"]:
         """In frame ``rows`` of one group, the instances that correspond to instance ``order`` of its representative."""
         start, counts = table.instance_start[rows], np.diff(table.instance_start)[rows]
         instances = np.repeat(start - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import trimesh
-from jaxtyping import Bool, Float, Float32, Float64, Int, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, Integer, UInt8
 
 from yaff.errors import InputError
 from yaff.geometry.transforms import invert
@@ -92,7 +92,7 @@ def feasibility(
     hand: HandModel,
     objects: Mapping[int, Obstacle],
     Ts_camera_object: Float[Array, "k 4 4"],
-    object_index: Int[Array, "k"],
+    object_index: Integer[Array, "k"],
     plane: Plane | None,
     grasps: Mapping[int, Grasps],
     config: FeasibilityConfig | None = None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int32, Int64, UInt8
+from jaxtyping import Float, Float32, Float64, Int32, Int64, Integer, UInt8
 
 from yaff.errors import InputError
 
@@ -53,7 +53,7 @@ class FrameTable:
         """The frame row of every instance."""
         return np.repeat(np.arange(len(self)), np.diff(self.instance_start))
 
-    def select(self, rows: Int64[Array, "r"] | Sequence[int]) -> FrameTable:
+    def select(self, rows: Integer[Array, "r"] | Sequence[int]) -> FrameTable:
         """The table of these frame rows only, in the order given."""
         chosen = np.asarray(rows, np.int64).reshape(-1)
         counts = np.diff(self.instance_start)[chosen]

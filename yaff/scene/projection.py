@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Float64, Integer
 
 Array = np.ndarray
 
@@ -43,10 +43,10 @@ def compose_wrist(
 
 def compose_wrist_pairs(
     Ts_camera_object: Float[Array, "i 4 4"],
-    instance: Int[Array, "m"],
+    instance: Integer[Array, "m"],
     wrist_rotation: Float[Array, "g 3"],
     translation: Float[Array, "g 3"],
-    grasp: Int[Array, "m"],
+    grasp: Integer[Array, "m"],
     root: Float[Array, "3"] | Float[Array, "g 3"],
 ) -> tuple[Float64[Array, "m 3"], Float64[Array, "m 3"]]:
     """As :func:`compose_wrist` for (instance, grasp) pairs; what depends on one of them alone is computed once.

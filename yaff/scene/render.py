@@ -82,7 +82,7 @@ class Renderer(Protocol):
         ...
 
 
-def make_renderer(prefer: Preference = "auto") -> Renderer:
+def make_renderer(prefer: Preference | str = "auto") -> Renderer:
     """The renderer to use on this machine.
 
     ``auto`` takes pyrender where it can open an offscreen context (EGL, OSMesa) and ray casting, which needs no

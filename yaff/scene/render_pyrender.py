@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import trimesh
@@ -36,14 +37,9 @@ class PyrenderRenderer:
     note = ""
 
     def __init__(self) -> None:
-        self._offscreen = pyrender.OffscreenRenderer(640, 480)
         self._meshes: OrderedDict[tuple[int, tuple[int, int, int] | None], tuple[trimesh.Trimesh, pyrender.Mesh]]
         self._meshes = OrderedDict()
-        try:
-            self.render([], np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]), (640, 480))
-        except Exception:
-            self.close()
-            raise
+        self.render([], np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]), (640, 480))  # fails here or never
 
     def render(
         self,
@@ -54,7 +50,8 @@ class PyrenderRenderer:
     ) -> RenderResult:
         """Draw meshes; see :class:`~yaff.scene.render.Renderer`."""
         fx, fy, cx, cy = split_intrinsics(intrinsics)
-        self._offscreen.viewport_width, self._offscreen.viewport_height = size
+        offscreen = _offscreen(os.getpid())
+        offscreen.viewport_width, offscreen.viewport_height = size
         scene = pyrender.Scene(bg_color=[*(c / 255.0 for c in background), 1.0], ambient_light=np.full(3, 0.35))
         # OpenGL counts from the corner of the first pixel, OpenCV from its centre
         camera = pyrender.IntrinsicsCamera(fx, fy, cx + 0.5, cy + 0.5, znear=_NEAR, zfar=_FAR)
@@ -65,24 +62,18 @@ class PyrenderRenderer:
         for k, item in enumerate(meshes):
             node = pyrender.Node(mesh=self._uploaded(item), matrix=np.asarray(item.T_camera_mesh, np.float64))
             scene.add_node(node)
-            # one step per channel would do; the code is spread so that no blending can turn one into another
+            # the place in the list, from 1, in two bytes; this pass is drawn without blending of any kind
             nodes[node] = ((k + 1) & 0xFF, (k + 1) >> 8, 0)
-        picture, _ = self._draw(scene, pyrender.RenderFlags.NONE)
+        picture, _ = _draw(offscreen, scene, pyrender.RenderFlags.NONE)
         colour = np.ascontiguousarray(picture[..., :3])
-        codes, depth = self._draw(scene, pyrender.RenderFlags.SEG, nodes)
+        codes, depth = _draw(offscreen, scene, pyrender.RenderFlags.SEG, nodes)
         index = codes[..., 0].astype(np.int32) + 256 * codes[..., 1].astype(np.int32) - 1
         depth = np.where(index >= 0, depth, np.inf).astype(np.float32)
         return RenderResult(colour=colour, depth=depth, index=index)
 
     def close(self) -> None:
-        """Give graphics memory back; the renderer cannot be used afterwards."""
+        """Forget the meshes; their graphics memory is given back when something else is drawn."""
         self._meshes.clear()
-        self._offscreen.delete()
-
-    def _draw(self, scene: pyrender.Scene, flags: int, nodes: dict | None = None) -> tuple[Array, Array]:
-        result = self._offscreen.render(scene, flags=flags, seg_node_map=nodes)
-        assert result is not None
-        return result
 
     def _uploaded(self, item: RenderMesh) -> pyrender.Mesh:
         """The pyrender mesh of a trimesh, the same one every time so that it stays in graphics memory."""
@@ -93,6 +84,20 @@ class PyrenderRenderer:
                 self._meshes.popitem(last=False)
         self._meshes.move_to_end(key)
         return self._meshes[key][1]
+
+
+@lru_cache(maxsize=1)
+def _offscreen(process: int) -> pyrender.OffscreenRenderer:
+    """The one context of a process: deleting a second would end the display of the first. Forks need their own."""
+    return pyrender.OffscreenRenderer(640, 480)
+
+
+def _draw(
+    offscreen: pyrender.OffscreenRenderer, scene: pyrender.Scene, flags: int, nodes: dict | None = None
+) -> tuple[Array, Array]:
+    result = offscreen.render(scene, flags=flags, seg_node_map=nodes)
+    assert result is not None
+    return result
 
 
 def _convert(mesh: trimesh.Trimesh, colour: tuple[int, int, int] | None) -> pyrender.Mesh:

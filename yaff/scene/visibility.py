@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import trimesh
-from jaxtyping import Float, Float64, Int, Int64, UInt8
+from jaxtyping import Float, Float64, Int64, Integer, UInt8
 
 from yaff.scene.cameras import image_boxes
 from yaff.scene.render import Renderer, RenderMesh
@@ -34,7 +34,7 @@ def visibility(
     renderer: Renderer,
     meshes: Sequence[trimesh.Trimesh],
     Ts_camera_object: Float[Array, "k 4 4"],
-    object_index: Int[Array, "k"],
+    object_index: Integer[Array, "k"],
     intrinsics: Float[Array, "3 3"],
     size: tuple[int, int],
     labels: UInt8[Array, "h w"] | None = None,
