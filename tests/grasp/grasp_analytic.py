@@ -102,3 +102,17 @@ def gridded(sdf: Ball | HalfSpace | Block, low: np.ndarray, high: np.ndarray, sp
     axes = [low[k] + spacing * np.arange(count[k]) for k in range(3)]
     nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     return SignedDistanceGrid(low, spacing, sdf.distance(nodes).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Rod:
+    """A cylinder along z about the origin, with flat ends."""
+
+    radius: float
+    half: float
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        across = np.linalg.norm(points[..., :2], axis=-1) - self.radius
+        along = np.abs(points[..., 2]) - self.half
+        outside = np.hypot(np.maximum(across, 0.0), np.maximum(along, 0.0))
+        return outside + np.minimum(np.maximum(across, along), 0.0)
