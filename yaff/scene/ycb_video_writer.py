@@ -134,11 +134,11 @@ def _obj_text(mesh: trimesh.Trimesh) -> str:
         vertices = vertices[faces].reshape(-1, 3)
         colours = np.repeat(look.face_colours, 3, axis=0)
         faces = np.arange(len(vertices)).reshape(-1, 3)
-    lines = ["mtllib textured_simple.obj.mtl", "usemtl material_0"]
     if colours is None:
+        lines = ["mtllib textured_simple.obj.mtl", "usemtl material_0"]
         lines += [f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in vertices]
     else:
-        lines += [
+        lines = [  # without a material: readers let one hide the vertices' own colours
             f"v {x:.9g} {y:.9g} {z:.9g} {r:.6f} {g:.6f} {b:.6f}"
             for (x, y, z), (r, g, b) in zip(vertices, colours / np.float32(255.0), strict=True)
         ]
