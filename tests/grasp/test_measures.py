@@ -268,7 +268,7 @@ def test_64_closed_grasps_in_time(hand: HandModel, patches: Patches, rod: Held, 
     measures = measure_grasps(hand, patches, rod, batch)
     spent = time.process_time() - start
     assert (measures["epsilon"] > 0.0).mean() > 0.9  # the costly case: nearly all of them close force
-    assert spent < 6.0  # 1.3 s of one core on a quiet machine, without run-time checks of types
+    assert spent < 10.0  # some 1.5 s of one core; this machine may be busy and checks types as it runs
 
 
 @pytest.mark.realdata
