@@ -104,6 +104,19 @@ def test_workers(folders: dict[str, Path], context: str) -> None:
             assert torch.equal(torch.cat([batch[name] for batch in batches]), values), name
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_collating_what_was_read_together_changes_nothing(folders: dict[str, Path], workers: int) -> None:
+    dataset = GraspDataset(folders["full"], split="val")
+    plain = DataLoader(dataset, batch_size=50)
+    quick = DataLoader(dataset, batch_size=50, collate_fn=GraspDataset.collate, num_workers=workers)
+    for one, other in zip(plain, quick, strict=True):
+        assert one.keys() == other.keys()
+        for name, values in one.items():
+            assert other[name] == values if isinstance(values, list) else torch.equal(other[name], values)
+            assert isinstance(values, list) or other[name].dtype == values.dtype
+    assert GraspDataset.collate([dataset[0], dataset[1]])["pose"].shape == (2, 45)
+
+
 def test_pickles_small(folders: dict[str, Path]) -> None:
     dataset = GraspDataset(folders["full"], objects=["025_mug"])
     dataset[0]

@@ -239,8 +239,7 @@ def open_file(path: Path | str, file_format: str) -> Iterator[h5py.File]:
             f"no {_KINDS.get(file_format, file_format)} here", where=path, remedy="check the path, or build it again"
         )
     try:
-        # finished files are never written again, so that no lock is needed (some network disks have none)
-        file = h5py.File(path, "r", locking=False)
+        file = h5py.File(path, "r")
     except OSError as error:
         raise FormatError(
             f"not a complete HDF5 file: {_reason(error)}",

@@ -55,7 +55,7 @@ def write_index(folder: Path | str, files: Sequence[str]) -> None:
         StorageError: the disk refused.
     """
     folder = Path(folder)
-    readers = [ShardReader.open(folder / name) for name in files]
+    readers = [ShardReader.open(folder / name, thorough=False) for name in files]
     attributes = common_attributes(readers)
     groups = {**SHARD_GROUPS, "annotations": annotation_columns(attributes["layout"])}
     starts = row_offsets(readers)

@@ -12,7 +12,6 @@ Whatever the layout, an annotation is read as the same sample::
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,28 +21,17 @@ from jaxtyping import Float32, Int, Int64
 
 from yaff.errors import FormatError, InputError, MissingFileError
 from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
-from yaff.store.columns import TYPES
+from yaff.store.columns import GRASP_COLUMNS
 from yaff.store.index import INDEX_NAME, DatasetIndex
 from yaff.store.layouts import LAYOUTS, Wrist
 from yaff.store.manifest import Manifest
+from yaff.store.selection import Selection, select, typed_ranks
 from yaff.store.shards import ShardReader, camera_wrist
 
 Array = np.ndarray
 
-
-@dataclass(frozen=True)
-class Selection:
-    """Annotations that were asked for, numbered from 0: those of ``types`` in ``instances``."""
-
-    instances: Int64[Array, "m"] | None
-    """Rows of ``/instances`` over all shards, ascending; None for all."""
-    start: Int64[Array, "m1"]
-    """First position of each instance's annotations, ``(m + 1,)``."""
-    types: tuple[int, ...] | None
-    """Grasp types, ascending; None for all."""
-
-    def __len__(self) -> int:
-        return int(self.start[-1])
+_GRASP_COLUMNS = {"grasp_type", "library_row", "pose", "shape", "root", "wrist_rotation", "translation"}
+"""What a sample needs of its grasp."""
 
 
 class ShardSet:
@@ -117,7 +105,7 @@ class ShardSet:
                     where=path,
                     remedy="copy it again, or run the build again",
                 )
-            reader = ShardReader.open(path)
+            reader = ShardReader.open(path, thorough=False)
             expected = int(self._annotation_start[shard + 1] - self._annotation_start[shard])
             if len(reader) != expected or reader.layout.name != self.layout:
                 raise FormatError(
@@ -143,52 +131,7 @@ class ShardSet:
         Raises:
             InputError: an unknown split, type, object or scene, naming those there are.
         """
-        start = self.index["instances/annotation_start"] if types is None else None
-        if split is None and types is None and objects is None and scenes is None:
-            return Selection(None, np.array([0, len(self)], np.int64), None)
-        chosen_types = None if types is None else self._checked_types(types)
-        if start is not None:
-            counts = np.diff(start)
-        else:
-            columns = np.array(chosen_types, np.int64) - 1
-            per_placement = self.index["placements/type_count"][:, columns].sum(axis=1, dtype=np.int64)
-            counts = per_placement[self.index["instances/placement"]]
-        keep = counts > 0
-        if objects is not None:
-            keep &= np.isin(self.index["instances/object_index"], self._checked_objects(objects))
-        if split is not None or scenes is not None:
-            keep &= np.repeat(self._frames_of(split, scenes), np.diff(self.index["frames/instance_start"]))
-        instances = np.flatnonzero(keep)
-        offsets = np.concatenate([[0], np.cumsum(counts[instances])]).astype(np.int64)
-        return Selection(instances, offsets, chosen_types)
-
-    def _checked_types(self, types: Sequence[int]) -> tuple[int, ...]:
-        if unknown := [t for t in types if not 1 <= t <= TYPES]:
-            raise InputError(f"grasp types {unknown} do not exist", remedy="types are numbered 1 to 33")
-        return tuple(sorted({int(t) for t in types}))
-
-    def _checked_objects(self, objects: Sequence[str]) -> list[int]:
-        if isinstance(objects, str):
-            objects = [objects]
-        if unknown := [name for name in objects if name not in self.objects]:
-            raise InputError(f"no objects {unknown} in this dataset", remedy=f"it has {', '.join(self.objects)}")
-        return [self.objects[name] for name in objects]
-
-    def _frames_of(self, split: str | None, scenes: Sequence[int] | None) -> Array:
-        keep = np.ones(len(self.index["frames/scene"]), bool)
-        if split is not None:
-            if split not in self.split_names:
-                raise InputError(
-                    f"no split {split!r} in this dataset",
-                    where=self.folder,
-                    remedy=f"it has {', '.join(self.split_names) or 'none: it was built without image sets'}",
-                )
-            keep &= (self.index["frames/splits"] >> np.uint32(self.split_names.index(split)) & np.uint32(1)) == 1
-        if scenes is not None:
-            if unknown := sorted(set(scenes) - set(self.index["frames/scene"].tolist())):
-                raise InputError(f"no scenes {unknown} in this dataset", where=self.folder)
-            keep &= np.isin(self.index["frames/scene"], list(scenes))
-        return keep
+        return select(self.index, split, types, objects, scenes)
 
     def rows(self, selection: Selection, positions: Int[Array, "k"]) -> Int64[Array, "k"]:
         """Annotation rows over all shards of these positions of a selection.
@@ -219,19 +162,9 @@ class ShardSet:
         return result
 
     def _typed_ranks(self, shard: int, types: tuple[int, ...]) -> tuple[Array, Array]:
-        key = (shard, types)
-        if key not in self._ranks:
-            reader = self.reader(shard)
-            start = reader["placements/candidate_start"]
-            placement = np.repeat(np.arange(len(start) - 1), np.diff(start))
-            feasible = reader["candidates/code"] == 0
-            running = np.cumsum(feasible) - 1
-            before = np.concatenate([[0], np.cumsum(feasible)])[start[:-1]]
-            kinds = reader["grasps/grasp_type"][reader["candidates/grasp"]]
-            wanted = np.flatnonzero(feasible & np.isin(kinds, types))
-            first = np.searchsorted(placement[wanted], np.arange(len(start) - 1))
-            self._ranks[key] = first, (running[wanted] - before[placement[wanted]])
-        return self._ranks[key]
+        if (shard, types) not in self._ranks:
+            self._ranks[shard, types] = typed_ranks(self.reader(shard), types)
+        return self._ranks[shard, types]
 
     @cached_property
     def _ranks(self) -> dict[tuple[int, tuple[int, ...]], tuple[Array, Array]]:
@@ -250,41 +183,76 @@ class ShardSet:
         outside = rows[(rows < 0) | (rows >= len(self))]
         if len(outside):
             raise InputError(f"annotation {outside[0]} of {len(self)}", where=self.folder)
+        instance = np.searchsorted(self.index["instances/annotation_start"], rows, side="right") - 1
+        frame = np.searchsorted(self.index["frames/instance_start"], instance, side="right") - 1
+        n = len(rows)
+        poses, intrinsics = np.empty((n, 4, 4)), np.empty((n, 3, 3))
+        grasp = np.empty(n, np.int64)
+        columns = LAYOUTS[self.layout].columns
+        stored = {column.name: np.empty((n, *column.shape), column.dtype) for column in columns}
         shard = np.searchsorted(self._annotation_start, rows, side="right") - 1
-        used = np.unique(shard).tolist()
-        if len(used) == 1:
-            raw = self.reader(used[0]).gather(rows - self._annotation_start[used[0]])
-        else:
-            order = np.argsort(shard, kind="stable")
-            parts = [self.reader(k).gather(rows[shard == k] - self._annotation_start[k]) for k in used]
-            raw = _scattered(parts, order) if parts else _nothing(self)
-        return self._finish(raw)
-
-    def _finish(self, raw: Mapping[str, Array]) -> dict[str, Array]:
-        stored = {name.removeprefix("stored/"): v for name, v in raw.items() if name.startswith("stored/")}
-        grasps = {name.removeprefix("grasp/"): v for name, v in raw.items() if name.startswith("grasp/")}
+        order = np.argsort(shard, kind="stable")
+        used, begin = np.unique(shard[order], return_index=True)
+        for k, first, last in zip(used.tolist(), begin, [*begin[1:], n], strict=bool(n)):
+            here = order[first:last]
+            reader, local = self.reader(k), rows[here] - self._annotation_start[k]
+            grasp[here] = reader["annotations/grasp"][local] + self._grasp_start[k]
+            first_instance, first_frame = self._first_rows[k]
+            poses[here] = reader["instances/T_camera_object"][instance[here] - first_instance]
+            intrinsics[here] = reader["frames/intrinsics"][frame[here] - first_frame]
+            for name, values in stored.items():
+                values[here] = reader[f"annotations/{name}"][local]
+            self._load_grasps(k)
+        grasps = {name: values[grasp] for name, values in self._grasps.items()}
 
         def compose() -> Wrist:
-            every = np.arange(len(raw["scene"]))
-            return camera_wrist(raw["T_camera_object"], every, grasps, every)
+            return camera_wrist(poses, np.arange(n), grasps, np.arange(n))
 
         rotation, translation = LAYOUTS[self.layout].decode(stored, compose)
-        hand = make_transform(rotation_from_axis_angle(rotation), grasps["root"] + translation)
+        objects = self.index["instances/object_index"][instance]
         return {
-            "scene": raw["scene"],
-            "frame": raw["frame"],
-            "object": self._names[raw["object_index"]],
-            "object_index": raw["object_index"],
+            "scene": self.index["frames/scene"][frame],
+            "frame": self.index["frames/frame"][frame],
+            "object": self._names[objects],
+            "object_index": objects,
             "grasp_type": grasps["grasp_type"],
             "library_row": grasps["library_row"],
-            "intrinsics": raw["intrinsics"],
-            "T_camera_object": raw["T_camera_object"],
-            "T_camera_hand": hand,
+            "intrinsics": intrinsics,
+            "T_camera_object": poses,
+            "T_camera_hand": make_transform(rotation_from_axis_angle(rotation), grasps["root"] + translation),
             "wrist_rotation": np.ascontiguousarray(rotation),
             "pose": grasps["pose"],
             "translation": np.ascontiguousarray(translation),
             "shape": grasps["shape"],
         }
+
+    @cached_property
+    def _grasp_start(self) -> Int64[Array, "s1"]:
+        return self.index["shards/grasp_start"]
+
+    @cached_property
+    def _first_rows(self) -> list[tuple[int, int]]:
+        """First instance and first frame of each shard."""
+        starts = (self.index[f"shards/{name}_start"].tolist() for name in ("instance", "frame"))
+        return list(zip(*starts, strict=True))
+
+    @cached_property
+    def _grasps(self) -> dict[str, Array]:
+        """The grasps of all shards; those of a shard are filled in when it is first read."""
+        wanted = {column.name: column for column in GRASP_COLUMNS if column.name in _GRASP_COLUMNS}
+        total = int(self._grasp_start[-1])
+        return {name: np.zeros((total, *c.shape), c.dtype) for name, c in wanted.items()}
+
+    @cached_property
+    def _loaded(self) -> set[int]:
+        return set()
+
+    def _load_grasps(self, shard: int) -> None:
+        if shard not in self._loaded:
+            rows = slice(int(self._grasp_start[shard]), int(self._grasp_start[shard + 1]))
+            for name, values in self._grasps.items():
+                values[rows] = self.reader(shard)[f"grasps/{name}"]
+            self._loaded.add(shard)
 
     def sample(self, row: int) -> dict[str, Any]:
         """One annotation: as :meth:`batch`, without the leading dimension; scalars are Python's."""
@@ -307,21 +275,6 @@ class ShardSet:
         if len(parts) == 1:
             return parts[0]
         return np.concatenate([np.empty((0, 51), np.float32), *parts])
-
-
-def _scattered(parts: Sequence[Mapping[str, Array]], order: Array) -> dict[str, Array]:
-    """Parts in the order of their shards, brought back into the order asked for."""
-    result = {}
-    for name in parts[0]:
-        joined = np.concatenate([part[name] for part in parts])
-        values = np.empty_like(joined)
-        values[order] = joined
-        result[name] = values
-    return result
-
-
-def _nothing(shards: ShardSet) -> Mapping[str, Array]:
-    return shards.reader(0).gather(np.zeros(0, np.int64))
 
 
 def unstacked(batch: Mapping[str, Array], row: int) -> dict[str, Any]:

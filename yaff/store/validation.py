@@ -128,7 +128,7 @@ def _kind(path: Path) -> str:
     if not path.exists():
         raise MissingFileError("there is nothing here", where=path, remedy="check the path")
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with h5py.File(path, "r") as file:
             kind = plain(file.attrs.get("format", ""))
     except OSError:
         # truncated: say so with the words of the reader, as a shard unless its name says otherwise
