@@ -47,7 +47,8 @@ def intersection_volume(
     second integrand is zero there), which makes shallow contacts exact. The integral carries what columns miss:
     curvature, edges, and walls that a finger goes through. It is summed along the grid's columns, between the points
     where they cross the skin (see :class:`DepthSurplus`). Against exact booleans of the built-in hand and scanned
-    meshes it is within some 3 %, and some 10 % low in walls only two cells of the grid thick, which interpolation thins.
+    meshes it is within some 3 %, and some 10 % low in walls only two or three cells of the grid thick, which
+    interpolation thins.
 
     Args:
         samples: of these vertices near the object.
