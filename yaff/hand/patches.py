@@ -191,6 +191,8 @@ def _label(model: HandModel) -> list[str]:
         bones = chain[1:] if finger == "thumb" else chain
         for place, (phalanx, bone) in enumerate(zip(PHALANGES[finger], bones, strict=True)):
             skin = np.flatnonzero(owner == bone)
+            if not len(skin):
+                continue  # the caller names what is missing
             end = joints[bones[place + 1]] if phalanx != "distal" else vertices[skin].mean(0)
             along = unit(end - joints[bone])
             reach = (vertices[skin] - joints[bone]) @ along
