@@ -15,7 +15,7 @@ FOLDERS: tuple[str, ...] = (".", "mano", "models", "mano_v1_2/models", "models/m
 """Where below the given folder MANO's files are looked for, in this order."""
 
 
-def load_hand(side: Side = "right", folder: Path | str | None = None) -> HandModel:
+def load_hand(side: str = "right", folder: Path | str | None = None) -> HandModel:
     """The hand model of one side: MANO's file below ``folder`` if it is there, the built-in hand otherwise.
 
     ``.name`` of the result says which it is (``mano`` or ``builtin``). Where only the other side's MANO file is there,
@@ -29,7 +29,7 @@ def load_hand(side: Side = "right", folder: Path | str | None = None) -> HandMod
         InputError: ``side`` is neither.
         FormatError: a MANO file is there, but is not one.
     """
-    if side not in MANO_FILES:
+    if side not in ("right", "left"):
         raise InputError(f"no hand has the side {side!r}", remedy="'right' or 'left'")
     other: Side = "left" if side == "right" else "right"
     if folder is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ def read_arrays(path: Path) -> dict[str, Any]:
         return {str(key): _plain(value) for key, value in content.items()}
     except FormatError:
         raise
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except Exception as error:  # a broken pickle can raise anything
         raise FormatError(f"cannot be read as a pickle: {error}", where=path, remedy=_REMEDY) from error
 
 
@@ -173,18 +173,15 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-def _numpy_global(name: str) -> Callable[..., Any]:
-    # the functions themselves, whatever NumPy calls their module: taken from what arrays and scalars reduce to
-    source: Any = np.empty(0) if name == "_reconstruct" else np.float64(0.0)
-    return source.__reduce__()[0]
-
+# the functions themselves, whatever NumPy calls their modules: taken from what arrays and scalars reduce to
+_ARRAY, _SCALAR, _BUFFER = (
+    value.__reduce_ex__(protocol)[0] for value, protocol in ((np.empty(1), 2), (np.float64(0.0), 2), (np.empty(1), 5))
+)
 
 _GLOBALS: Mapping[tuple[str, str], object] = {
-    **{
-        (f"numpy.{core}.multiarray", name): _numpy_global(name)
-        for core in ("core", "_core")
-        for name in ("_reconstruct", "scalar")
-    },
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _ARRAY for core in ("core", "_core")},
+    **{(f"numpy.{core}.multiarray", "scalar"): _SCALAR for core in ("core", "_core")},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _BUFFER for core in ("core", "_core")},
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     **{(module, "csc_matrix"): _SparseColumns for module in ("scipy.sparse.csc", "scipy.sparse._csc", "scipy.sparse")},
