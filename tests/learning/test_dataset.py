@@ -138,6 +138,6 @@ def test_no_dataset(tmp_path: Path) -> None:
 
 
 def test_importing_does_not_import_torch() -> None:
-    code = "import sys, yaff.learning, yaff.store; print('torch' in sys.modules)"
+    code = "import sys, yaff.learning, yaff.store.reading; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

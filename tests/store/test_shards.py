@@ -179,6 +179,20 @@ def _arrangements(content: ShardContent) -> object:
     return group_arrangements(content.table)
 
 
+def test_visibility_is_optional(tmp_path: Path, content: ShardContent) -> None:
+    seen = np.linspace(0, 1, len(content.placement), dtype=np.float32)
+    write_shard(tmp_path / "shard-00001.h5", "compact", replace(content, visibility=seen))
+    np.testing.assert_array_equal(ShardReader.open(tmp_path / "shard-00001.h5")["instances/visibility"], seen)
+    finish_dataset(tmp_path, [ShardRecord.of(tmp_path / "shard-00001.h5")])
+    with h5py.File(tmp_path / "index.h5") as file:
+        np.testing.assert_array_equal(file["instances/visibility"][:], seen)
+    write_shard(tmp_path / "shard-00002.h5", "compact", make_content(make_grasp_sets(), 2))
+    assert "instances/visibility" not in ShardReader.open(tmp_path / "shard-00002.h5")
+    finish_dataset(tmp_path, [ShardRecord.of(tmp_path / f"shard-0000{k}.h5") for k in (1, 2)])
+    with h5py.File(tmp_path / "index.h5") as file:  # not known of all: not there
+        assert "visibility" not in file["instances"]
+
+
 def test_reads_what_another_program_has_compressed(tmp_path: Path, datasets: dict[str, Path]) -> None:
     source, path = datasets["full"] / "shard-00001.h5", tmp_path / "shard-00001.h5"
     shutil.copy(source, path)

@@ -125,6 +125,8 @@ class ShardContent:
         known = set(self.objects.values())
         if unknown := sorted(set(self.table.object_index.tolist()) - known):
             raise InputError(f"objects without a name: {unknown}", where=where, remedy="add them to `objects`")
+        if self.visibility is not None and len(self.visibility) != i:
+            raise InputError(f"visibility has {len(self.visibility)} rows, expected {i}", where=where)
         if len(self.splits) > MAX_SPLITS:
             raise InputError(f"{len(self.splits)} splits; a file holds at most {MAX_SPLITS}", where=where)
 
@@ -203,6 +205,7 @@ def assemble_shard(
     objects: Mapping[str, int],
     *,
     splits: Mapping[str, Bool[Array, "f"]] | None = None,
+    visibility: Float32[Array, "i"] | None = None,
     inputs: str = "",
 ) -> ShardContent:
     """The content of a shard from what was decided for each arrangement.
@@ -217,6 +220,7 @@ def assemble_shard(
         hand: the hand of the grasps.
         objects: index of each object by name; at least those in the scene.
         splits: which frames belong to each split.
+        visibility: fraction of each instance of the table that the camera sees, where that is known.
         inputs: digest of everything the shard is made from.
 
     Raises:
@@ -266,5 +270,6 @@ def assemble_shard(
         objects={name: int(index) for name, index in objects.items() if index in here},
         hand=HandRecord.of(hand),
         splits=splits or {},
+        visibility=visibility,
         inputs=inputs,
     )
