@@ -13,6 +13,7 @@ from yaff.geometry.transforms import rotation_angle, rotation_from_axis_angle
 from yaff.hand import Anatomy
 from yaff.hand.anatomy import angles_about_axes
 from yaff.hand.axes import finger_direction, pad_direction, palm_frame
+from yaff.hand.mano_files import read_arrays
 from yaff.hand.model import FINGER_JOINTS, mirror_axis_angle
 
 FINGERS = ("index", "middle", "ring", "pinky")
@@ -199,3 +200,21 @@ def test_the_left_hand_moves_as_the_mirror_image(synthetic, anatomy):
     np.testing.assert_allclose(left.pose_from_dof(dof), mirror_axis_angle(anatomy.pose_from_dof(dof)), atol=1e-12)
     pose = anatomy.pose_from_dof(dof)
     np.testing.assert_allclose(left.thumb_abduction(mirror_axis_angle(pose)), anatomy.thumb_abduction(pose), atol=1e-12)
+
+
+@pytest.mark.realdata
+def test_published_grasps_are_read_as_their_annotators_meant_them(real_data, anatomy):
+    """YCB-Affordance: adducted thumb (4) and hook (15) against wraps, discs, spheres and rings (Feix et al. 2016)."""
+    files = sorted((real_data / "ycb_affordance" / "grasps").glob("*.pickle"))
+    assert len(files) >= 90
+    content = [read_arrays(path) for path in files]
+    pose = np.array([entry["mano_pose"][3:] for entry in content], dtype=float)
+    kinds = np.array([entry["taxonomy"] for entry in content])
+    abducted = anatomy.thumb_is_abducted(pose)
+    assert not abducted[np.isin(kinds, (4, 15))].any()
+    assert abducted[np.isin(kinds, (1, 3, 6, 11, 12, 26, 28, 31))].all()
+    dof, residual = anatomy.dof_from_pose(pose)
+    fingers = [k for k, name in enumerate(anatomy.names) if not name.startswith("thumb")]
+    assert np.rad2deg(residual[:, :12].mean()) < 3.0  # their fingers' axes are nearly ours
+    beyond = np.maximum(anatomy.lower - dof, dof - anatomy.upper)[:, fingers]
+    assert (beyond < np.deg2rad(8)).all()

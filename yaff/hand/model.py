@@ -46,7 +46,7 @@ side.
 """
 
 FINGERTIP_VERTICES: dict[str, int] = {"thumb": 745, "index": 317, "middle": 444, "ring": 556, "pinky": 673}
-"""The vertex at each fingertip, where manopth looks for it."""
+"""The vertex at each fingertip, where manopth looks for it (for a left hand it takes 445 for the middle finger)."""
 
 FINGERTIP_VERTICES_SMPLX: dict[str, int] = {
     "thumb": 744,
