@@ -42,7 +42,7 @@ def orbit(n_frames: int, target: Float[Array, "3"], extent: float, rng: np.rando
     azimuth = rng.uniform(0.0, 2.0 * np.pi) + rng.uniform(0.5 * np.pi, 0.9 * np.pi) * s * rng.choice([-1.0, 1.0])
     elevation = np.radians(rng.uniform(32.0, 46.0) + rng.uniform(4.0, 8.0) * np.sin(2.0 * np.pi * (s + rng.uniform())))
     # half the width of the image, 320 of 1067 pixels, must hold the sphere; a pile is flat, so its height then fits
-    distance = max(0.65, extent / np.sin(np.arctan(280.0 / 1067.0))) * (1.0 + 0.06 * np.sin(2.0 * np.pi * s + 1.0))
+    distance = max(0.65, extent / np.sin(np.arctan(260.0 / 1067.0))) * (1.0 + 0.06 * np.sin(2.0 * np.pi * s + 1.0))
     roll = np.radians(2.5) * np.sin(2.0 * np.pi * (1.5 * s + rng.uniform()))
     direction = np.stack(
         [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)], axis=1

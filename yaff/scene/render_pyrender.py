@@ -11,7 +11,9 @@ import numpy as np
 import trimesh
 from jaxtyping import Float
 
+from yaff.scene.appearance import Appearance
 from yaff.scene.render import BACKGROUND, RenderMesh, RenderResult, split_intrinsics
+from yaff.scene.shading_normals import corner_normals
 
 # pyrender picks its platform at import, and without a display EGL is the one that works
 os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
@@ -101,15 +103,34 @@ def _draw(
 
 
 def _convert(mesh: trimesh.Trimesh, colour: tuple[int, int, int] | None) -> pyrender.Mesh:
-    material = None
-    if colour is not None:
-        mesh = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
-        material = pyrender.MetallicRoughnessMaterial(
-            baseColorFactor=[*(c / 255.0 for c in colour), 1.0], metallicFactor=0.0, roughnessFactor=0.7
-        )
-    # vertex normals need shared vertices: flat where faces carry the colours
-    smooth = mesh.visual is None or mesh.visual.kind != "face"
-    return pyrender.Mesh.from_trimesh(mesh, material=material, smooth=smooth)
+    """A mesh with a vertex for every corner of every face: corners carry their own normals and colours."""
+    look = Appearance.of(mesh) if colour is None else Appearance(colour=np.array(colour, np.float32))
+    faces = np.asarray(mesh.faces)
+    material = pyrender.MetallicRoughnessMaterial(metallicFactor=0.0, roughnessFactor=0.8, doubleSided=True)
+    coordinates = colours = None
+    if look.texture is not None and look.texture_coordinates is not None:
+        material.baseColorTexture = pyrender.Texture(source=look.texture, source_channels="RGB")
+        coordinates = look.texture_coordinates[faces].reshape(-1, 2)
+    elif look.vertex_colours is not None:
+        colours = _linear(look.vertex_colours[faces].reshape(-1, 3))
+    elif look.face_colours is not None:
+        colours = _linear(np.repeat(look.face_colours, 3, axis=0))
+    elif look.colour is not None:
+        material.baseColorFactor = [*_linear(look.colour), 1.0]
+    primitive = pyrender.Primitive(
+        positions=np.asarray(mesh.vertices)[faces].reshape(-1, 3),
+        normals=corner_normals(mesh).reshape(-1, 3),
+        texcoord_0=coordinates,
+        color_0=colours,
+        material=material,
+        mode=pyrender.GLTF.TRIANGLES,
+    )
+    return pyrender.Mesh([primitive])
+
+
+def _linear(colours: Array) -> Array:
+    """Colours 0 to 255 as light: pyrender takes textures in sRGB, but all other colours as linear."""
+    return (colours / 255.0) ** 2.2
 
 
 def _light(x: float, y: float) -> Array:

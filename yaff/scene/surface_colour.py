@@ -12,6 +12,7 @@ import trimesh
 from jaxtyping import Float32, Int, UInt8
 
 from yaff.scene.appearance import Appearance
+from yaff.scene.shading_normals import corner_normals
 
 Array = np.ndarray
 
@@ -21,8 +22,7 @@ class SurfaceColour:
     """Colours 0 to 255 and unit normals, interpolated over faces."""
 
     faces: Int[Array, "f 3"]
-    vertex_normals: Float32[Array, "v 3"]
-    face_normals: Float32[Array, "f 3"]
+    corner_normals: Float32[Array, "f 3 3"]
     appearance: Appearance
     texture: UInt8[Array, "h w 3"] | None
 
@@ -32,8 +32,7 @@ class SurfaceColour:
         appearance = Appearance.of(mesh) if colour is None else Appearance(colour=np.array(colour, np.float32))
         return cls(
             faces=np.asarray(mesh.faces),
-            vertex_normals=np.asarray(mesh.vertex_normals, np.float32),
-            face_normals=np.asarray(mesh.face_normals, np.float32),
+            corner_normals=corner_normals(mesh),
             appearance=appearance,
             texture=None if appearance.texture is None else np.asarray(appearance.texture, np.uint8),
         )
@@ -52,12 +51,9 @@ class SurfaceColour:
         return np.broadcast_to(look.colour, (len(face), 3))
 
     def normals(self, face: Int[Array, "n"], weights: Float32[Array, "n 3"]) -> Float32[Array, "n 3"]:
-        """Unit normals of points: flat where faces carry the colours, else smooth."""
-        if self.appearance.face_colours is not None:
-            return self.face_normals[face]
-        normal = np.einsum("nk,nkc->nc", weights, self.vertex_normals[self.faces[face]])
-        length = np.linalg.norm(normal, axis=1, keepdims=True)
-        return np.where(length > 1e-6, normal / np.maximum(length, 1e-6), self.face_normals[face])
+        """Unit normals of points."""
+        normal = np.einsum("nk,nkc->nc", weights, self.corner_normals[face])
+        return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
 
 
 def _bilinear(texture: UInt8[Array, "h w 3"], uv: Float32[Array, "n 2"]) -> Float32[Array, "n 3"]:
