@@ -2,8 +2,7 @@
 
 Sign: the winding number counted along grid lines in three directions, two of which must agree. Magnitude: exact
 point-triangle distance in a band round the surface; beyond it the closest surface point is handed on from node to
-node (Danielsson 1980, "Euclidean distance mapping"), which is exact for all but a few nodes and off by much less than
-the spacing there.
+node (Danielsson 1980, "Euclidean distance mapping"), which is off by much less than the spacing.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ MOST_NODES = 4_000_000
 
 _BAND = 1.8  # nodes: where distances are computed against the triangles themselves
 _CANDIDATES = 6  # surface points whose triangles are tried for each node in the band
+_STRIDES = (4, 2, 1, 1)  # nodes: whose closest points are tried beyond the band
 _CHUNK = 200_000
 
 
@@ -89,37 +89,44 @@ def _unsigned(
     points = origin + spacing * node
     tree = KDTree(samples, balanced_tree=False, compact_nodes=False)
     candidates = min(_CANDIDATES, len(samples))
-    foot = np.zeros((*shape, 3), dtype=np.float32)
+    found = np.empty(points.shape, dtype=np.float32)
     for start in range(0, len(points), _CHUNK):
         rows = slice(start, start + _CHUNK)
         index = np.asarray(tree.query(points[rows], k=candidates)[1]).reshape(-1, candidates)
-        foot[tuple(node[rows].T)] = _closest(points[rows], triangles, owners[index])
+        found[rows] = _closest(points[rows], triangles, owners[index])
 
-    # Beyond the band: the closest point of the nearest node in the band, then of the neighbours if nearer.
+    # Beyond the band: the closest point of the nearest node in the band to begin with, then those of other nodes if
+    # nearer. The band's edge is uneven by a node, which from afar turns a small gain in depth into several nodes
+    # sideways: hence the far neighbours first (jump flooding, Rong and Tan 2006).
+    number = np.zeros(shape, dtype=np.int32)
+    number[band] = np.arange(len(points))
     source = np.asarray(ndimage.distance_transform_edt(~band, return_distances=False, return_indices=True))
-    foot = foot[tuple(source)]
-    axes = [(origin[k] + spacing * np.arange(shape[k])).astype(np.float32) for k in range(3)]
-    x, y, z = axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]
-    squared = (foot[..., 0] - x) ** 2 + (foot[..., 1] - y) ** 2 + (foot[..., 2] - z) ** 2
-    for _ in range(2):
-        for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1), (2, 1), (2, -1)):
-            here, there = _shifted(axis, step)
-            offered = foot[there]
-            other = (
-                (offered[..., 0] - x[here] if axis == 0 else offered[..., 0] - x) ** 2
-                + (offered[..., 1] - y[here] if axis == 1 else offered[..., 1] - y) ** 2
-                + (offered[..., 2] - z[here] if axis == 2 else offered[..., 2] - z) ** 2
-            )
-            better = np.nonzero(other < squared[here])
-            squared[here][better] = other[better]
-            foot[here][better] = offered[better]
+    number = number[tuple(source)]
+    foot = [np.ascontiguousarray(found[:, k])[number] for k in range(3)]
+    nodes = [
+        (origin[k] + spacing * np.arange(shape[k])).astype(np.float32).reshape([-1 if k == j else 1 for j in range(3)])
+        for k in range(3)
+    ]
+    squared = sum(((foot[k] - nodes[k]) ** 2 for k in range(3)), np.zeros(shape, np.float32))
+    for stride in _STRIDES:
+        for axis in range(3):
+            for step in (stride, -stride):
+                here, there = _shifted(axis, step)
+                other = np.zeros_like(squared[here])
+                for k in range(3):
+                    along = foot[k][there] - (nodes[k][here] if k == axis else nodes[k])
+                    other += np.square(along, out=along)
+                better = np.nonzero(other < squared[here])
+                squared[here][better] = other[better]
+                for k in range(3):
+                    foot[k][here][better] = foot[k][there][better]
     return np.sqrt(squared)
 
 
 def _shifted(axis: int, step: int) -> tuple[tuple[slice, slice, slice], tuple[slice, slice, slice]]:
     """Slices of the nodes that have a neighbour at ``step`` along ``axis``, and of these neighbours."""
     here, there = [slice(None)] * 3, [slice(None)] * 3
-    front, back = slice(1, None), slice(None, -1)
+    front, back = slice(abs(step), None), slice(None, -abs(step))
     here[axis], there[axis] = (back, front) if step > 0 else (front, back)
     return (here[0], here[1], here[2]), (there[0], there[1], there[2])
 

@@ -58,23 +58,39 @@ def _ratio(numerator: Float[Array, "n"], denominator: Float[Array, "n"]) -> Floa
 def spread_points(triangles: Float[Array, "f 3 3"], spacing: float) -> tuple[Float[Array, "n 3"], Int[Array, "n"]]:
     """Points over triangles, no place of a triangle farther than ``spacing`` from one, and their triangles.
 
-    Triangles are halved across their longest edge until none is longer than 1.5 ``spacing``; the points are the
-    centroids (a corner is at most two thirds of the longest edge away). Slivers get few points, as their area is small.
+    Each triangle is laid on its longest edge and covered by rows of points parallel to it, as many as its height asks
+    for, so that a sliver gets few.
     """
-    points, owners = [], []
-    pending, owner = np.asarray(triangles, np.float64), np.arange(len(triangles))
-    while len(pending):
-        edges = np.linalg.norm(pending - np.roll(pending, -1, axis=1), axis=-1)
-        small = edges.max(axis=1) <= 1.5 * spacing
-        points.append(pending[small].mean(axis=1))
-        owners.append(owner[small])
-        pending, owner, longest = pending[~small], owner[~small], edges[~small].argmax(axis=1)
-        row = np.arange(len(pending))
-        a, b, c = (pending[row, (longest + k) % 3] for k in range(3))
-        middle = 0.5 * (a + b)
-        pending = np.concatenate([np.stack([a, middle, c], axis=1), np.stack([middle, b, c], axis=1)])
-        owner = np.concatenate([owner, owner])
-    return np.concatenate(points), np.concatenate(owners)
+    corners = np.asarray(triangles, np.float64)
+    sides = np.linalg.norm(corners - np.roll(corners, -1, axis=1), axis=-1)
+    row, longest = np.arange(len(corners)), sides.argmax(axis=1)
+    a, b, c = (corners[row, (longest + k) % 3] for k in range(3))
+    length = sides[row, longest]
+    along = _scaled(b - a, length)
+    foot = _dot(c - a, along)
+    rise = c - a - foot[:, None] * along
+    height = np.linalg.norm(rise, axis=1)
+    up = _scaled(rise, height)
+
+    rows = np.maximum(np.ceil(height / spacing).astype(np.int64), 1)
+    owner = np.repeat(row, rows)
+    low = (np.arange(len(owner)) - np.repeat(np.cumsum(rows) - rows, rows)) / rows[owner]
+    left = foot[owner] * low
+    width = length[owner] * (1.0 - low)
+    columns = np.maximum(np.ceil(width / spacing).astype(np.int64), 1)
+    strip = np.repeat(np.arange(len(owner)), columns)
+    place = np.arange(len(strip)) - np.repeat(np.cumsum(columns) - columns, columns) + 0.5
+    x = left[strip] + width[strip] * place / columns[strip]
+    owner, low = owner[strip], low[strip]
+    # Half-way up the strip, or half-way up to the slanting edge where that is nearer.
+    edge = np.where(x < foot[owner], _ratio(x, foot[owner]), _ratio(length[owner] - x, length[owner] - foot[owner]))
+    y = 0.5 * height[owner] * (low + np.minimum(low + 1.0 / rows[owner], edge))
+    return a[owner] + x[:, None] * along[owner] + y[:, None] * up[owner], owner
+
+
+def _scaled(vectors: Float[Array, "n 3"], lengths: Float[Array, "n"]) -> Float[Array, "n 3"]:
+    """Vectors over their lengths; zero stays zero."""
+    return vectors / np.where(lengths > 0.0, lengths, 1.0)[:, None]
 
 
 def winding_along_axis(

@@ -77,7 +77,7 @@ def cached_arrays(folder: Path, kind: str, key: str, compute: Callable[[], Array
 def _read(path: Path) -> dict[str, Array] | None:
     """The arrays of a whole entry; None when it is absent or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         return None

@@ -16,7 +16,7 @@ from yaff.objects.cache import cached_arrays, content_key
 from yaff.objects.catalogue import Catalogue
 from yaff.objects.model import ObjectModel
 from yaff.objects.pieces import PieceParameters, Pieces, convex_pieces
-from yaff.objects.sources import MeshSource, PiecewiseSource
+from yaff.objects.sources import MeshSource, PiecewiseSource, StandInSource
 from yaff.objects.surface import mass_properties, surface_samples
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SURFACE_POINTS = 4096
 """Points spread over each object's surface."""
 
 # Raised when the code that makes an entry changes what it makes.
-_SOLID_VERSION, _FIELD_VERSION, _PIECES_VERSION, _SURFACE_VERSION = 1, 2, 2, 2
+_SOLID_VERSION, _FIELD_VERSION, _PIECES_VERSION, _SURFACE_VERSION = 1, 3, 2, 3
 
 
 def load_object(
@@ -72,7 +72,7 @@ def load_object(
         radius=float(np.linalg.norm(vertices - centre, axis=1).max()),
         symmetries=entry.symmetry_transforms(),
         digest=hashlib.sha256(f"{content_key(vertices, faces)} {entry.mass!r}".encode()).hexdigest(),
-        standin=isinstance(source, PiecewiseSource),
+        standin=source.label == StandInSource.LABEL,
         notes=notes,
     )
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import trimesh
 from jaxtyping import Float
 
 from yaff.errors import MeshError, MissingFileError
+
+if TYPE_CHECKING:
+    from yaff.objects.standins import StandIn
 
 Array = np.ndarray
 
@@ -119,24 +122,27 @@ def read_mesh(path: Path) -> trimesh.Trimesh:
 class StandInSource:
     """The parametric stand-ins, built when asked for."""
 
+    LABEL = "stand-in"
+
     def __init__(self) -> None:
-        self._built: dict[str, trimesh.Trimesh] = {}
+        self._built: dict[str, StandIn] = {}
 
     @property
     def label(self) -> str:
-        return "stand-in"
+        return self.LABEL
 
-    def mesh(self, name: str) -> trimesh.Trimesh:
-        if name not in self._built:
-            from yaff.objects.standins import build_standin
-
-            self._built[name] = build_standin(name).mesh
-        return self._built[name]
-
-    def pieces(self, name: str) -> tuple[Float[Array, "_ 3"], ...]:
+    def _standin(self, name: str) -> StandIn:
         from yaff.objects.standins import build_standin
 
-        return build_standin(name).pieces
+        if name not in self._built:
+            self._built[name] = build_standin(name)
+        return self._built[name]
+
+    def mesh(self, name: str) -> trimesh.Trimesh:
+        return self._standin(name).mesh
+
+    def pieces(self, name: str) -> tuple[Float[Array, "_ 3"], ...]:
+        return self._standin(name).pieces
 
     def digest(self, name: str) -> str:
         mesh = self.mesh(name)

@@ -50,7 +50,7 @@ def _spaced(points: Float[Array, "n 3"], normals: Float[Array, "n 3"], count: in
     for fill in _FILLS:
         pairs = tree.query_pairs(np.sqrt(fill * area / count), output_type="ndarray")
         # The two sides of a thin wall do not crowd each other.
-        pairs = pairs[np.einsum("ij,ij->i", facing[pairs[:, 0]], facing[pairs[:, 1]]) > 0.0]
+        pairs = pairs[np.einsum("ij,ij->i", facing[pairs[:, 0]], facing[pairs[:, 1]]) > -0.5]
         pairs = pairs[np.argsort(pairs[:, 1], kind="stable")]
         start = np.searchsorted(pairs[:, 1], np.arange(total + 1))
         earlier = pairs[:, 0]
