@@ -114,7 +114,7 @@ class TestFromObjects:
         T_camera_table = _camera(rng)
         plane = support_plane(T_camera_table @ _standing(rng, chosen), _points(solids))
         tilt, height = _difference(plane, _table_in(T_camera_table), T_camera_table)
-        assert tilt < 0.3
+        assert tilt < 0.5
         assert abs(height) < 0.0005
         assert plane.source == "objects"
         assert plane.height(np.zeros(3)) > 0.3  # the camera is above it
@@ -129,7 +129,7 @@ class TestFromObjects:
         T_camera_table = _camera(rng)
         plane = support_plane(T_camera_table @ Ts, _points(OBJECTS[:3]))
         tilt, height = _difference(plane, _table_in(T_camera_table), T_camera_table)
-        assert tilt < 0.3
+        assert tilt < 0.5
         assert abs(height) < 0.0005
 
     @settings(max_examples=15, deadline=None)
