@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -186,7 +187,9 @@ def _backend(workforce: Workforce) -> Iterator[None]:
 
     if workforce.backend == "local":
         # One thread in each process: more would fight over the cores, and sums would depend on their number.
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        with warnings.catch_warnings(), joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+            # loky replaces a process that has grown by 300 MB, which is as it should be, and warns of it
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
             yield
         return
     from dask.distributed import Client

@@ -1,0 +1,35 @@
+"""Run the benchmarks and print their tables.
+
+Usage:
+    python -m benchmarks [NAME ...]
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+
+from benchmarks import cases
+from pipelines.commands.parsing import write_table
+
+
+def main(names: list[str]) -> int:
+    """Run the named benchmarks, or all of them."""
+    known = cases.CASES
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        sys.stderr.write(f"no benchmark {unknown[0]!r}; there are {', '.join(known)}\n")
+        return 2
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    rows = []
+    for name in names or known:
+        for what, value, unit in known[name]():
+            rows.append([name, what, value, unit])
+            sys.stderr.write(f"{name}: {what}: {value:.4g} {unit}\n")
+    write_table(machine, ["benchmark", "what", "value", "unit"], rows)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""Draw the pictures of the README from a finished demo: built-in hand and stand-ins only.
+
+Usage:
+    python -m benchmarks.pictures docs/pictures [out/demo]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipelines.config import load_config
+from pipelines.loading import Recipes, hand_of, mesh_of, recipes_of
+from pipelines.pictures import draw_frame, draw_grasp, grasp_caption, sheet, to_png
+from yaff.scene.ycb_video import YcbVideoReader
+from yaff.store.library import GraspLibrary
+from yaff.store.manifest import Manifest
+from yaff.store.shards import ShardReader
+
+LIMIT = 300_000
+"""Bytes that a committed picture may have."""
+
+
+def main(target: Path, demo: Path) -> None:
+    """Write ``grasps.png`` and ``frame.png``."""
+    recipes = recipes_of(load_config(Path("configs/demo.toml")))
+    library, manifest = GraspLibrary.open(demo / "library.h5"), Manifest.open(demo / "shards")
+    if set(library.metadata["standins"]) != set(library.objects) or hand_of(recipes.hand).name != "builtin":
+        raise SystemExit("pictures of licensed hands or scanned meshes are not committed")
+    target.mkdir(parents=True, exist_ok=True)
+    write(target / "grasps.png", grasps(recipes, library))
+    write(target / "frame.png", fullest_frame(recipes, manifest, demo / "dataset"))
+
+
+def grasps(recipes: Recipes, library: GraspLibrary) -> np.ndarray:
+    """Eight verified grasps: types that were not shown yet first, objects in turn."""
+    rows = [(name, int(row)) for name in library.objects for row in np.flatnonzero(library[name].verified)]
+    chosen: list[tuple[str, int]] = []
+    while rows and len(chosen) < 8:
+        shown = [int(library[name].grasp_type[row]) for name, row in chosen]
+        objects = [name for name, _ in chosen]
+        rows.sort(key=lambda r: (shown.count(int(library[r[0]].grasp_type[r[1]])), objects.count(r[0]), r))
+        chosen.append(rows.pop(0))
+    pictures = []
+    for name, row in chosen:
+        grasp = library[name][row : row + 1]
+        pictures.append(
+            (draw_grasp(hand_of(recipes.hand), mesh_of(name, recipes.objects), grasp, 250), grasp_caption(grasp, row))
+        )
+    return sheet(pictures, 4)
+
+
+def fullest_frame(recipes: Recipes, manifest: Manifest, root: Path) -> np.ndarray:
+    """The frame with a colour image in which the most objects have a grasp."""
+    reader, rng = YcbVideoReader(root), np.random.default_rng(0)
+    best: tuple[int, np.ndarray] | None = None
+    for record in manifest.shards:
+        shard = ShardReader.open(manifest.folder / record.file)
+        for frame in shard["frames/frame"].tolist():
+            if reader.colour(shard.scene, frame) is None:
+                continue
+            drawn = draw_frame(recipes, shard, frame, reader, rng)
+            if best is None or len(drawn.captions) > best[0]:
+                best = len(drawn.captions), drawn.picture
+    if best is None:
+        raise SystemExit("no frame has a colour image")
+    return best[1]
+
+
+def write(path: Path, picture: np.ndarray) -> None:
+    """A PNG below the limit: with a palette where it has to be."""
+    data = to_png(picture)
+    if len(data) > LIMIT:
+        palette = Image.fromarray(picture).quantize(colors=192, dither=Image.Dither.NONE)
+        palette.save(path, optimize=True)
+        data = path.read_bytes()
+    path.write_bytes(data)
+    sys.stdout.write(f"{path}  {len(data) / 1e3:.0f} kB\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "out/demo"))
