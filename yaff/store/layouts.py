@@ -136,7 +136,7 @@ class Full:
     def parameters(
         self, stored: Mapping[str, Array], compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]
     ) -> Float32[Array, "k 51"]:
-        return np.array(stored["hand"])
+        return stored["hand"]
 
 
 LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in (Compact(), WristLayout(), Full())}

@@ -1,38 +1,28 @@
-"""Shards: the annotations of one scene in one HDF5 file that stands alone.
-
-Written in pieces of bounded size; read through one memory map of the file, so that random access costs a page and
-no HDF5 handle crosses a process boundary.
-"""
+"""Shards: the annotations of one scene in one HDF5 file that stands alone, written in pieces of bounded size."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
-from jaxtyping import Float32, Int
 
-from yaff.errors import FormatError, InputError
-from yaff.scene.projection import compose_wrist_pairs
 from yaff.store.atomic import atomic_file
-from yaff.store.columns import GRASP_COLUMNS, SHARD_FORMAT, SHARD_GROUPS
+from yaff.store.columns import SHARD_FORMAT, SHARD_GROUPS
 from yaff.store.content import ShardContent
 from yaff.store.hashing import canonical_json, digest_file
-from yaff.store.hdf5 import NewFile, create_column, create_file, dataset_of, group_of, open_file, plain, write_table
-from yaff.store.layouts import LAYOUTS, Layout, Wrist, annotation_columns, layout_named
-from yaff.store.schema import check_structure
+from yaff.store.hdf5 import NewFile, create_column, create_file, write_table
+from yaff.store.layouts import Layout, Wrist, annotation_columns, layout_named
+from yaff.store.shard_reader import ShardReader, camera_wrist
+
+__all__ = ["CHUNK_ROWS", "REASONS", "ShardReader", "ShardRecord", "camera_wrist", "shard_name", "write_shard"]
 
 Array = np.ndarray
 
 CHUNK_ROWS = 1 << 16
 """Annotations written at a time: 13 MB of the full layout."""
-
-_ATTRIBUTES = {"layout", "scene", "split_names", "objects", "hand", "inputs"}
 
 REASONS = ("neighbour", "table", "unreachable")
 """Why a candidate is not feasible: codes 1, 2, 3."""
@@ -203,165 +193,3 @@ def _pieces(start: Array) -> Iterator[tuple[int, int]]:
         if start[last] > start[first]:
             yield first, last
         first = last
-
-
-def camera_wrist(poses: Array, instance: Array, grasps: Mapping[str, Array], grasp: Array) -> Wrist:
-    """Wrist rotation and translation in the camera frame for pairs (row of ``poses``, row of ``grasps``).
-
-    The root joint J0 depends on the hand's shape, so it is a column of the grasps: ``t' = Q (J0 + t) + q - J0`` is
-    composed with the joint as translation and no root, and J0 taken off again.
-    """
-    root = np.asarray(grasps["root"], np.float64)
-    joint = root + np.asarray(grasps["translation"], np.float64)
-    rotation, moved = compose_wrist_pairs(poses, instance, grasps["wrist_rotation"], joint, grasp, np.zeros(3))
-    return rotation, moved - root[grasp]
-
-
-def _looks_right(file: h5py.File, attributes: Mapping[str, Any]) -> bool:
-    """Whether datasets have the names, dtypes and shapes that the layout asks for."""
-    if attributes.get("layout") not in LAYOUTS or not set(attributes) >= _ATTRIBUTES:
-        return False
-    groups = {**SHARD_GROUPS, "annotations": annotation_columns(attributes["layout"])}
-    for name, columns in groups.items():
-        for column in columns:
-            data = file.get(f"{name}/{column.name}")
-            if data is None and column.optional:
-                continue
-            if not isinstance(data, h5py.Dataset) or data.shape[1:] != column.shape or data.dtype != column.dtype:
-                return False
-    return True
-
-
-class ShardReader:
-    """One shard, its columns as arrays on a memory map: ``reader["instances/T_camera_object"]``.
-
-    Everything it holds is picklable or reopened, so that it may cross to another process by fork or by spawn.
-    """
-
-    def __init__(self, path: Path, attributes: Mapping[str, Any], places: Mapping[str, tuple[Any, ...]]) -> None:
-        self.path = path
-        self.layout: Layout = layout_named(attributes["layout"])
-        self.scene: int = attributes["scene"]
-        self.inputs: str = attributes["inputs"]
-        self.split_names: tuple[str, ...] = tuple(json.loads(attributes["split_names"]))
-        self.objects: dict[str, int] = json.loads(attributes["objects"])
-        self.hand: dict[str, str] = json.loads(attributes["hand"])
-        self._attributes, self._places = attributes, places
-        self._columns: dict[str, Array] = {}
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.path, self._attributes, self._places)
-
-    @classmethod
-    def open(cls, path: Path | str, *, thorough: bool = True) -> ShardReader:
-        """A shard on disk.
-
-        Args:
-            path: the file.
-            thorough: whether to hold all of its structure against the schema. If not, names, dtypes and shapes of the
-                datasets are compared, and the schema is asked only where they differ; a tenth of the time, for the
-                shards of a dataset whose manifest and index have been checked.
-
-        Raises:
-            MissingFileError: there is no such file.
-            FormatError: it is truncated, another kind of file, of another schema version, or its structure is not
-                that of a shard, naming the dataset.
-        """
-        path = Path(path)
-        places: dict[str, tuple[Any, ...]] = {}
-        with open_file(path, SHARD_FORMAT) as file:
-            attributes = {name: plain(value) for name, value in file.attrs.items()}
-            if thorough or not _looks_right(file, attributes):
-                check_structure(file, "shard")
-            groups = {**SHARD_GROUPS, "annotations": annotation_columns(attributes["layout"])}
-            for name, columns in groups.items():
-                group = group_of(file, name)
-                for column in columns:
-                    if not column.optional or column.name in group:
-                        data = dataset_of(group, column.name)
-                        places[f"{name}/{column.name}"] = (data.id.get_offset(), data.dtype.str, data.shape)
-        size = path.stat().st_size
-        for name, (offset, dtype, shape) in places.items():
-            if offset is not None and offset + np.dtype(dtype).itemsize * int(np.prod(shape, dtype=np.int64)) > size:
-                raise FormatError("data beyond the end of the file", where=f"{path}:/{name}", remedy="copy it again")
-        return cls(path, attributes, places)
-
-    def __len__(self) -> int:
-        return self._places["annotations/grasp"][2][0]
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._places
-
-    def __getitem__(self, name: str) -> Array:
-        """A column, read-only: ``GROUP/NAME`` as in the file."""
-        if name not in self._columns:
-            if name not in self._places:
-                raise InputError(f"no column {name!r}", where=self.path, remedy=f"one of {', '.join(self._places)}")
-            self._columns[name] = self._column(name)
-        return self._columns[name]
-
-    def _column(self, name: str) -> Array:
-        offset, dtype, shape = self._places[name]
-        if 0 in shape:
-            return np.empty(shape, dtype)
-        if offset is None:  # chunked or compressed by another program: slower, the same values
-            with open_file(self.path, SHARD_FORMAT) as file:
-                return dataset_of(file, name)[...]
-        return np.ndarray(shape, dtype, buffer=self._map, offset=offset)
-
-    @cached_property
-    def _map(self) -> np.memmap:
-        return np.memmap(self.path, np.uint8, "r")
-
-    @cached_property
-    def _stored(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.layout.columns)
-
-    def instance_of(self, rows: Int[Array, "k"]) -> Int[Array, "k"]:
-        """The instance of each annotation."""
-        return np.searchsorted(self["instances/annotation_start"], rows, side="right") - 1
-
-    def frame_row_of(self, instances: Int[Array, "k"]) -> Int[Array, "k"]:
-        """The row of ``/frames`` of each instance."""
-        return np.searchsorted(self["frames/instance_start"], instances, side="right") - 1
-
-    def gather(self, rows: Int[Array, "k"]) -> dict[str, Array]:
-        """What is stored for each of these annotations: of its frame, its instance, its grasp and itself."""
-        rows = np.asarray(rows, np.int64)
-        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
-            raise InputError(f"annotation {rows.max()} of {len(self)}", where=self.path)
-        instance = self.instance_of(rows)
-        frame = self.frame_row_of(instance)
-        grasp = self["annotations/grasp"][rows]
-        result = {
-            "scene": self["frames/scene"][frame],
-            "frame": self["frames/frame"][frame],
-            "intrinsics": self["frames/intrinsics"][frame],
-            "object_index": self["instances/object_index"][instance],
-            "T_camera_object": self["instances/T_camera_object"][instance],
-        }
-        for name in ("grasp_type", "library_row", "pose", "shape", "root", "wrist_rotation", "translation"):
-            result[f"grasp/{name}"] = self._grasps[name][grasp]
-        for name in self._stored:
-            result[f"stored/{name}"] = self[f"annotations/{name}"][rows]
-        return result
-
-    @cached_property
-    def _grasps(self) -> dict[str, Array]:
-        """The grasps in memory: a few hundred rows that every annotation refers to."""
-        return {column.name: np.array(self[f"grasps/{column.name}"]) for column in GRASP_COLUMNS}
-
-    def parameters(self, first: int = 0, last: int | None = None) -> Float32[Array, "k 51"]:
-        """All 51 parameters, camera frame, of annotations ``first`` to ``last``: wrist rotation, pose, translation."""
-        last = len(self) if last is None else last
-        grasp = self["annotations/grasp"][first:last]
-        stored = {name: self[f"annotations/{name}"][first:last] for name in self._stored}
-
-        def compose() -> Wrist:
-            start = self["instances/annotation_start"]
-            begin, end = self.instance_of(np.array([first, last - 1])) if last > first else (0, -1)
-            counts = np.diff(np.clip(start[begin : end + 2], first, last))
-            poses = self["instances/T_camera_object"][begin : end + 1]
-            return camera_wrist(poses, np.repeat(np.arange(end + 1 - begin), counts), self._grasps, grasp)
-
-        return self.layout.parameters(stored, compose, lambda: self._grasps["pose"][grasp])

@@ -249,6 +249,7 @@ def _verify_dataset(manifest: Manifest, against: Against, announce: Callable[[st
         if reader is not None:
             if all(check.passed for check in (*found, *more)):
                 checks.append(Check("manifest", record.file, _record_difference(record, reader) or ""))
+            reader.release()
             readers.append(reader)
     announce(INDEX_NAME)
     entry = manifest.document["index"]
