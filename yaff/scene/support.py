@@ -69,7 +69,8 @@ def support_plane(
 
     Args:
         Ts_camera_object: poses, with the camera at the origin.
-        points: of each object's surface, model frame, metres; only their convex hull matters.
+        points: of each object's surface, model frame, metres. Only their convex hull matters: the corners of the mesh
+            serve better than samples of it, which miss the edges.
         masses: kilograms; equal where not given.
         centres_of_mass: model frame, metres; the mean of the hull's corners where not given.
         Ts_camera_view: poses of the cameras of other frames of this arrangement (see :func:`viewpoints`): the table
