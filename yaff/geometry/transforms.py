@@ -82,7 +82,7 @@ def skew_matrix(vector: Float[Array, "*batch 3"]) -> Float[Array, "*batch 3 3"]:
 
 
 def make_transform(
-    rotation: Float[Array, "*batch 3 3"], translation: Float[Array, "*batch 3"]
+    rotation: Float[Array, "*#batch 3 3"], translation: Float[Array, "*#batch 3"]
 ) -> Float[Array, "*batch 4 4"]:
     """A rigid transform from its rotation and its translation (metres); leading dimensions broadcast."""
     rotation, translation = np.asarray(rotation, np.float64), np.asarray(translation, np.float64)
@@ -100,7 +100,7 @@ def invert(T: Float[Array, "*batch 4 4"]) -> Float[Array, "*batch 4 4"]:
     return make_transform(rotation, -(rotation @ T[..., :3, 3:])[..., 0])
 
 
-def apply(T: Float[Array, "*batch 4 4"], points: Float[Array, "*batch n 3"]) -> Float[Array, "*batch n 3"]:
+def apply(T: Float[Array, "*#batch 4 4"], points: Float[Array, "*#batch n 3"]) -> Float[Array, "*batch n 3"]:
     """Points ``(..., n, 3)`` moved by transforms ``(..., 4, 4)``."""
     return points @ np.swapaxes(T[..., :3, :3], -1, -2) + T[..., None, :3, 3]
 
@@ -108,7 +108,7 @@ def apply(T: Float[Array, "*batch 4 4"], points: Float[Array, "*batch n 3"]) -> 
 def rotation_angle(rotation: Float[Array, "*batch 3 3"]) -> Float[Array, "*batch"]:
     """The angle (radians, in [0, pi]) of each rotation matrix, accurate near 0 and near pi."""
     quaternion = quaternion_wxyz_from_rotation(rotation)
-    return 2.0 * np.arctan2(np.linalg.norm(quaternion[..., 1:], axis=-1), quaternion[..., 0])
+    return np.asarray(2.0 * np.arctan2(np.linalg.norm(quaternion[..., 1:], axis=-1), quaternion[..., 0]))
 
 
 def check_rigid(T: Float[Array, "*batch 4 4"], *, where: str, tolerance: float = 1e-3) -> None:

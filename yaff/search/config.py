@@ -40,9 +40,9 @@ class RefinementConfig:
     skin_depth: float = 0.001
     """How deep skin pads are drawn into the object: soft skin flattens where it touches, metres."""
     contact_weight: float = 1.0
-    penetration_weight: float = 6.0
-    normal_weight: float = 0.03
-    balance_weight: float = 0.05
+    penetration_weight: float = 30.0
+    normal_weight: float = 0.2
+    balance_weight: float = 1.0
     posture_weight: float = 0.02
     avoid_weight: float = 2.0
     avoid_distance: float = 0.006
@@ -66,17 +66,24 @@ class PhysicsConfig:
     """Compliance of the skin: rigid links are this much thinner than the hand, metres."""
     closing_time: float = 0.9
     """Seconds at most that the fingers close."""
-    closing_speed: float = 3.0
+    closing_speed: float = 1.5
     """Speed of the closing joints, radians per second."""
+    closing_drag: float = 0.5
+    """Share of the object's velocity lost in each step while the hand closes: it is held by a table or another hand."""
+    opening: float = 0.03
+    """How far the fingers open from the refined posture before they close, radians."""
     squeeze: float = 0.35
     """How far beyond the refined posture the fingers are asked to close, radians."""
+    armature: float = 1e-4
+    """Inertia of each link about its axes, as if of the tendons that drive it; the solver needs it to press with the
+    whole torque, kilogram square metres."""
     least_force: float = 3.0
     """Fingertip force at the least, newtons."""
-    most_force: float = 12.0
+    most_force: float = 14.0
     """Fingertip force at the most, newtons."""
-    force_per_weight: float = 2.5
+    force_per_weight: float = 3.0
     """Grip force of each side of the opposition in weights of the object over the friction."""
-    passive_torque: float = 0.6
+    passive_torque: float = 2.0
     """Torque with which joints that do not close hold their place, newton metres."""
     shake_time: float = 1.0
     """Seconds of one weight along each of the six axes."""

@@ -192,11 +192,16 @@ class HandWorld:
         if hand < 0:
             raise PhysicsError("PyBullet could not make the hand", where=model.name)
         for link in range(PALM, count):
-            changes: dict[str, object] = {"lateralFriction": 1.0, "spinningFriction": 0.0, "rollingFriction": 0.0}
-            changes["collisionMargin"] = COLLISION_MARGIN
-            if link != PALM and shapes[link] < 0:
-                changes["localInertiaDiagonal"] = [1e-6] * 3
-            pybullet.changeDynamics(hand, link, physicsClientId=self._client, **changes)
+            # one call for each property: PyBullet drops the friction of a link from a call that also sets its margin
+            change = {"bodyUniqueId": hand, "linkIndex": link, "physicsClientId": self._client}
+            pybullet.changeDynamics(lateralFriction=1.0, spinningFriction=0.0, rollingFriction=0.0, **change)
+            if link == PALM or shapes[link] >= 0:
+                pybullet.changeDynamics(collisionMargin=COLLISION_MARGIN, **change)
+            if link != PALM:
+                pybullet.changeDynamics(localInertiaDiagonal=[self.config.armature] * 3, **change)
+                pybullet.changeDynamics(
+                    jointLowerLimit=freedoms[link].lower, jointUpperLimit=freedoms[link].upper, **change
+                )
         self._links = list(range(count))
         return hand
 
@@ -300,8 +305,12 @@ class HandWorld:
         calm = 0
         for step in range(steps):
             pybullet.stepSimulation(physicsClientId=self._client)
+            linear, angular = pybullet.getBaseVelocity(self._body, physicsClientId=self._client)
+            slowed = 1.0 - self.config.closing_drag
+            pybullet.resetBaseVelocity(
+                self._body, [slowed * v for v in linear], [slowed * v for v in angular], physicsClientId=self._client
+            )
             if step % 8 == 7:
-                linear, angular = pybullet.getBaseVelocity(self._body, physicsClientId=self._client)
                 states = pybullet.getJointStates(self._hand, self._links, physicsClientId=self._client)
                 fastest = max(abs(s[1]) for s in states)
                 resting = np.linalg.norm(linear) < 0.005 and np.linalg.norm(angular) < 0.1 and fastest < 0.1

@@ -167,7 +167,7 @@ class _PairSearch:
         lower, upper = self.rig.anatomy.lower, self.rig.anatomy.upper
         settled: list[Settled] = []
         for T, dof in zip(candidates.T_object_hand, candidates.dof, strict=True):
-            opened = np.clip(dof - 0.12 * self.direction, lower, upper)
+            opened = np.clip(dof - physics.opening * self.direction, lower, upper)
             target = np.clip(dof + physics.squeeze * self.direction, lower, upper)
             settled.append(world.close(opened, target, self.torque, invert(T)))
         self.tally["closed"] += len(settled)
@@ -288,16 +288,17 @@ def closing_torque(rig: HandRig, kind: GraspType, obj: ObjectModel, config: Sear
     physics = config.physics
     side = physics.force_per_weight * obj.mass * physics.gravity / physics.friction
     sides = [{group.name.split("_")[0] for group in groups} for groups in (kind.first, kind.second + kind.also)]
-    fingers = max(len(side_digits - {"palm"}) for side_digits in sides)
-    total = np.clip(side, physics.least_force, physics.most_force)
+    fingers = max(1, *(len(digits - {"palm"}) for digits in sides))
+    against_one = any(len(digits) == 1 and "palm" not in digits for digits in sides)
+    # fingers against one thumb share its force, so that neither drives the other back; the palm yields to nobody
+    share = 1.0 / fingers if against_one else fingers**-0.5
+    total = float(np.clip(side, physics.least_force, physics.most_force))
     torque = np.full(len(rig.levers), physics.passive_torque)
     direction = rig.closing_direction(kind)
     for k, digit in enumerate(rig.digit_of_dof):
-        if direction[k] == 0.0:
-            continue
-        alone = any(side_digits == {digit} for side_digits in sides)
-        share = total * (1.0 if alone else 1.0 / max(1.0, fingers**0.5))
-        torque[k] = np.clip(share, physics.least_force, physics.most_force) * rig.levers[k]
+        if direction[k] != 0.0:
+            force = total if {digit} in sides else max(share * total, physics.least_force)
+            torque[k] = force * rig.levers[k]
     return torque
 
 
