@@ -225,7 +225,7 @@ def draw_frame(
     picture = drawn.colour
     if photo is not None:
         is_hand = (drawn.index >= len(meshes))[..., None]
-        picture = np.where(is_hand, (0.88 * drawn.colour + 0.12 * photo).astype(np.uint8), photo)
+        picture = np.where(is_hand, drawn.colour, photo)
     return FramePicture(picture, tuple(captions))
 
 

@@ -75,7 +75,7 @@ def _summary(library: GraspLibrary, manifest: Manifest, grasps: Mapping[str, Gra
         (f"{len(types)}", f"grasp types on {sum(len(batch) > 0 for batch in good)} objects"),
         (f"{totals['frames']:,}", f"frames in {totals['shards']} scenes"),
         (f"{totals['annotations']:,}", "annotations"),
-        (f"{sum(log.seconds.values()):.0f} s", "for everything"),
+        (f"{sum(log.seconds.values()):.0f} s", "for this run"),
     ]
     tiles = "".join(f"<div class=tile><b>{value}</b><span>{label}</span></div>" for value, label in figures)
     hand = library.metadata.get("hand", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -217,3 +218,13 @@ def test_a_picture_that_cannot_be_written(
     words = ["show", str(small_library), "--object", "061_foam_brick", "--index", "0", "--size", "40"]
     assert main([*words, "--out", str(blocked / "grasp.png")]) == COULD_NOT
     assert "remedy" in capsys.readouterr().err
+
+
+def test_the_code_in_the_readme_runs(shards: Path) -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert blocks
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(block.replace("out/demo/shards", str(shards)).replace("types=[9, 14]", "types=None"), names)
+    assert getattr(names["vertices"], "shape", None) == (1, 778, 3)
