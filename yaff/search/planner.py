@@ -207,7 +207,8 @@ class _PairSearch:
         verdict = conforms(
             self.kind, self.rig.patches.names, contacts.touching, self.rig.anatomy.thumb_is_abducted(pose)
         )
-        return verdict, contacts.depth.max(axis=1), self_overlap(self.rig, pose)
+        bones = self.rig.model.bone_transforms(pose, wrist, translation)
+        return verdict, contacts.depth.max(axis=1), self.rig.self_collision.depth(vertices, bones)
 
     def _test(self, world: HandWorld, attempt: Attempt, verified: list[Attempt]) -> Attempt:
         """Shake what deserves it; the saved state is consumed in any case."""
@@ -300,17 +301,6 @@ def closing_torque(rig: HandRig, kind: GraspType, obj: ObjectModel, config: Sear
             force = total if {digit} in sides else max(share * total, physics.least_force)
             torque[k] = force * rig.levers[k]
     return torque
-
-
-def self_overlap(rig: HandRig, pose: Float[Array, "n 45"]) -> Float[Array, "n"]:
-    """Deepest overlap of the hand's inner spheres that are apart at rest, metres."""
-    zero = np.zeros((len(pose), 3))
-    bones, centres, radii = rig.spheres
-    first, second = rig.sphere_pairs
-    T = rig.model.bone_transforms(pose, zero, zero)[:, bones]
-    world = (T[..., :3, :3] @ centres[None, :, :, None])[..., 0] + T[..., :3, 3]
-    gap = np.linalg.norm(world[:, first] - world[:, second], axis=2) - radii[first] - radii[second]
-    return np.maximum(-gap, 0.0).max(axis=1)
 
 
 def preference(grasps: Grasps) -> Float[Array, "n"]:

@@ -45,9 +45,9 @@ class PreshapeTable:
     first: Float[Array, "closures 3"]
     """Centre of the first side of the opposition, metres."""
     second: Float[Array, "closures 3"]
-    skin: Float[Array, "closures v 3"]
+    skin: Float[Array, "closures _ 3"]
     """Sampled skin for collision, metres."""
-    groups: tuple[Float[Array, "closures v 3"], ...]
+    groups: tuple[Float[Array, "closures _ 3"], ...]
     """Skin of each contact group, metres."""
 
     @property

@@ -44,15 +44,16 @@ class Refiner:
         self._root = torch.tensor(rig.model.root(), dtype=torch.float32)
         self._limits = torch.tensor(np.stack([rig.anatomy.lower, rig.anatomy.upper]), dtype=torch.float32)
         skin = TypeSkin.of(rig, kind)
-        self._vertices = np.unique(np.concatenate([rig.skin_sample, skin.avoid, *skin.groups]))
-        row_of = {int(v): k for k, v in enumerate(self._vertices)}
+        chosen = np.unique(np.concatenate([rig.skin_sample, skin.avoid, *skin.groups]))
+        row_of = {int(v): k for k, v in enumerate(chosen)}
+        self._vertices = torch.tensor(chosen)
         self._groups = [torch.tensor([row_of[int(v)] for v in group]) for group in skin.groups]
         self._avoid = torch.tensor([row_of[int(v)] for v in skin.avoid], dtype=torch.long)
         sides = [1.0 / len(skin.first)] * len(skin.first) + [1.0 / len(skin.second)] * len(skin.second)
         self._force = torch.tensor(sides + [0.0] * len(skin.also))
         self._counts = [PALM_CONTACTS if group.name == "palm" else PAD_CONTACTS for group in kind.groups]
-        self._bones = torch.tensor(rig.vertex_bones[self._vertices])
-        self._normals = torch.tensor(rig.rest_normals[self._vertices], dtype=torch.float32)
+        self._bones = torch.tensor(rig.vertex_bones[chosen])
+        self._normals = torch.tensor(rig.rest_normals[chosen], dtype=torch.float32)
         bones, centres, radii = rig.spheres
         first, second = rig.sphere_pairs
         self._sphere_bones = torch.tensor(bones)

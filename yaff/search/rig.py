@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from yaff.grasp.measures import self_collision_of
+from yaff.grasp.self_collision import SelfCollision
 from yaff.hand import Anatomy, BonePiece, HandLayer, HandModel, Patches, collision_pieces
 from yaff.hand.model import FINGER_JOINTS, FINGERTIP_VERTICES
 from yaff.taxonomy import GraspType
@@ -41,6 +43,11 @@ class HandRig:
         return collision_pieces(self.model, shrink=self._skin_margin)
 
     @cached_property
+    def self_collision(self) -> SelfCollision:
+        """The same judge of overlap with itself as the stored measure."""
+        return self_collision_of(self.model)
+
+    @cached_property
     def rest_normals(self) -> Float[Array, "778 3"]:
         """Outward unit normals of the skin in the rest pose, template frame."""
         corners = self.model.template[self.model.faces]
@@ -56,7 +63,7 @@ class HandRig:
         return self.model.weights.argmax(axis=1)
 
     @cached_property
-    def skin_sample(self) -> Int[Array, "v"]:
+    def skin_sample(self) -> Int[Array, "_"]:
         """180 vertices spread over the skin by farthest-point sampling, for penetration."""
         return farthest_points(self.model.template, 180)
 
@@ -134,10 +141,10 @@ class HandRig:
 class TypeSkin:
     """The skin that a grasp type speaks of, as vertex indices."""
 
-    first: tuple[Int[Array, "v"], ...]
-    second: tuple[Int[Array, "v"], ...]
-    also: tuple[Int[Array, "v"], ...]
-    avoid: Int[Array, "v"]
+    first: tuple[Int[Array, "_"], ...]
+    second: tuple[Int[Array, "_"], ...]
+    also: tuple[Int[Array, "_"], ...]
+    avoid: Int[Array, "_"]
 
     @classmethod
     def of(cls, rig: HandRig, kind: GraspType) -> TypeSkin:
@@ -155,7 +162,7 @@ class TypeSkin:
         )
 
     @property
-    def groups(self) -> tuple[Int[Array, "v"], ...]:
+    def groups(self) -> tuple[Int[Array, "_"], ...]:
         """Every group, in the order of :attr:`yaff.taxonomy.GraspType.groups`."""
         return self.first + self.second + self.also
 
