@@ -38,8 +38,8 @@ def conforms(
 ) -> Conformity:
     """Hold the contacts and the thumb of ``n`` grasps against their type.
 
-    A grasp is of the type when at most ``kind.may_miss`` of its contact groups stay off the object (never a whole side
-    of the opposition), no avoided patch touches, and the thumb is where the type has it.
+    A grasp is of the type when at most ``kind.may_miss`` of its contact groups stay off the object (never a whole
+    side of the opposition), no avoided patch touches, and the thumb is where the type has it.
 
     Args:
         kind: the type that the grasps claim to be of.
@@ -48,9 +48,7 @@ def conforms(
         thumb_abducted: from :meth:`yaff.hand.Anatomy.thumb_is_abducted`.
     """
     n = len(touching)
-    touched = np.stack(
-        [touching[:, patch_mask(patch_names, g.patches)].any(axis=1) for g in kind.groups], axis=1
-    )
+    touched = np.stack([touching[:, patch_mask(patch_names, g.patches)].any(axis=1) for g in kind.groups], axis=1)
     first, second = len(kind.first), len(kind.first) + len(kind.second)
     missing = (~touched).sum(axis=1)
     one_sided = ~touched[:, :first].any(axis=1) | ~touched[:, first:second].any(axis=1)
@@ -64,8 +62,7 @@ def conforms(
         wrong = []
         if missing[i] > kind.may_miss or one_sided[i]:
             wrong.append(
-                "not touching: "
-                + ", ".join(g.name for g, t in zip(kind.groups, touched[i], strict=True) if not t)
+                "not touching: " + ", ".join(g.name for g, t in zip(kind.groups, touched[i], strict=True) if not t)
             )
         if forbidden[i].any():
             wrong.append("must not touch: " + ", ".join(np.asarray(patch_names)[forbidden[i]]))

@@ -73,9 +73,7 @@ class GraspType:
 def _groups(table: Mapping[str, list[str]], names: list[str], where: str) -> tuple[ContactGroup, ...]:
     unknown = [name for name in names if name not in table]
     if unknown:
-        raise FormatError(
-            f"unknown contact group {unknown[0]!r}", where=where, remedy=f"one of {sorted(table)}"
-        )
+        raise FormatError(f"unknown contact group {unknown[0]!r}", where=where, remedy=f"one of {sorted(table)}")
     return tuple(ContactGroup(name, tuple(table[name])) for name in names)
 
 
