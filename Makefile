@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST_FLAGS ?=
 BUILD_FLAGS ?=
 
-.PHONY: setup demo test lint bench pictures clean
+.PHONY: setup demo test lint bench bench-real pictures clean
 
 setup: $(STAMP)
 
@@ -30,6 +30,10 @@ lint: setup
 
 bench: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(BENCH_FLAGS)
+
+# On the real meshes and poses of YAFF_DATA; takes half an hour.
+bench-real: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks search-real project-real
 
 # The pictures of the README, from the built-in hand and the stand-ins only.
 pictures: setup
