@@ -12,10 +12,11 @@ setup: $(STAMP)
 
 # torch first: its wheel is the largest by far, and a failure there should be seen before anything else is fetched.
 $(STAMP): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[cluster,dev]'
-	touch $@
+	@echo "installing into $(VENV): a minute or two"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[cluster,dev]'
+	@touch $@
 
 demo: setup
 	$(BIN)/yaff build configs/demo.toml $(BUILD_FLAGS)
