@@ -176,7 +176,7 @@ def _project_scene(part: Path, scene: int, task: ProjectTask, common: str, shard
     from yaff.store.splits import splits_of
 
     reader = YcbVideoReader(task.root)
-    table, bad = reader.read(scene, reader.frame_numbers(scene)[:: task.stride], skip_bad=task.skip_bad_frames)
+    table, bad = reader.read(scene, _frames(task.root, scene)[:: task.stride], skip_bad=task.skip_bad_frames)
     arrangements = group_arrangements(table, tolerance_m=task.tolerance)
     hand, objects = hand_of(task.recipes.hand), catalogue()
     names = {objects[name].index: name for name in objects.names}
@@ -205,6 +205,13 @@ def _project_scene(part: Path, scene: int, task: ProjectTask, common: str, shard
     part.write_text(text, encoding="utf-8")
     skipped = f", {len(bad)} bad frames skipped" if bad else ""
     return f"{record.frames} frames, {record.annotations:,} annotations{skipped}"
+
+
+def _frames(root: Path, scene: int) -> list[int]:
+    """Frame numbers of a scene by any of their files: one without its ``meta.mat`` is a bad frame, not no frame."""
+    with os.scandir(root / "data" / f"{scene:04d}") as entries:
+        stems = {entry.name.split("-")[0] for entry in entries if "-" in entry.name}
+    return sorted(int(stem) for stem in stems if stem.isdigit())
 
 
 @lru_cache(maxsize=1)

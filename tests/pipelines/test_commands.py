@@ -124,35 +124,6 @@ def test_a_changed_shard_fails_verification(shards: Path, tmp_path: Path, capsys
     assert "shard-00001.h5: sha256" in capsys.readouterr().out
 
 
-def broken(small_dataset: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """A copy of the dataset with one truncated frame, and that file."""
-    dataset = tmp_path / "dataset"
-    shutil.copytree(small_dataset, dataset)
-    meta = sorted((dataset / "data" / "0001").glob("*-meta.mat"))[1]
-    meta.write_bytes(meta.read_bytes()[:60])
-    return dataset, meta
-
-
-def test_a_bad_frame_stops_the_projection_and_leaves_no_dataset(
-    small_dataset: Path, small_library: Path, cache_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    dataset, meta = broken(small_dataset, tmp_path)
-    out = tmp_path / "shards"
-    assert project(dataset, small_library, out, cache_dir) == COULD_NOT
-    printed = capsys.readouterr().err
-    assert str(meta) in printed
-    assert "--skip-bad-frames" in printed
-    assert not (out / "manifest.json").exists()
-    assert [path.name for path in out.glob("*.h5")] == ["shard-00000.h5"]
-
-    assert project(dataset, small_library, out, cache_dir, "--skip-bad-frames") == DONE
-    assert meta.name in capsys.readouterr().out
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert [bad["file"] for bad in manifest["bad_frames"]] == [f"data/0001/{meta.name}"]
-    assert manifest["totals"]["frames"] == 5
-    assert main(["verify", str(out)]) == DONE
-
-
 def test_a_library_of_other_meshes_is_refused(
     small_dataset: Path, small_library: Path, cache_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
