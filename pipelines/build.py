@@ -66,6 +66,7 @@ def project_task(config: BuildConfig, recipes: Recipes, library: Path) -> Projec
         library=library,
         layout=config.project.layout,
         tolerance=config.project.tolerance,
+        visibility=config.project.visibility,
         recipes=recipes,
     )
 

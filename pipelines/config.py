@@ -121,6 +121,8 @@ class ProjectSection:
     """"compact" stores grasp numbers, "wrist" adds camera-frame wrists, "full" all 51 parameters."""
     tolerance: float = 1e-3
     """Relative motion of objects (metres) within which frames share one arrangement."""
+    visibility: bool = False
+    """Store which share of each object is seen in each frame; takes about 50 ms a frame."""
 
     def __post_init__(self) -> None:
         if not self.tolerance > 0.0:

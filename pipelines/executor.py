@@ -114,7 +114,14 @@ def run_units(title: str, units: Sequence[Unit], work: Path, workforce: Workforc
             lost = [unit for unit in pending if unit.name not in outcomes]
             for outcome in _retry_alone(lost, work, workforce, stage):
                 outcomes[outcome.unit.name] = outcome
-            pending = [unit for unit in lost if unit.name not in outcomes]
+            left = [unit for unit in lost if unit.name not in outcomes]
+            if len(left) == len(pending):
+                raise YaffError(
+                    "worker processes die before they begin to work",
+                    where=title,
+                    remedy=f"see {work / 'log.txt'}; `yaff doctor` checks the installation",
+                )
+            pending = left
     for outcome in outcomes.values():
         _remove_stale_parts(outcome)
     return [outcomes[unit.name] for unit in units]

@@ -47,6 +47,8 @@ class Project:
     hand: HandSection = field(default_factory=HandSection)
     tolerance: float = 1e-3
     """Relative motion of objects (metres) within which frames share one arrangement."""
+    visibility: bool = False
+    """Store which share of each object is seen in each frame; takes about 50 ms a frame."""
     workers: int = 0
     """Processes at work; 0 takes every core."""
     backend: Literal["local", "dask"] = "local"
@@ -67,7 +69,7 @@ def run(arguments: list[str]) -> int:
         hand=options.hand,
         dataset=DatasetSection("ycb-video", options.dataset, options.scenes, options.stride, options.skip_bad_frames),
         objects=ObjectsSection(source=options.source, models=options.models, cache=options.cache),
-        project=ProjectSection(options.layout, options.tolerance),
+        project=ProjectSection(options.layout, options.tolerance, options.visibility),
         output=OutputSection(options.out, options.workers, options.backend, options.scheduler),
     )
 

@@ -18,7 +18,7 @@ from pipelines.cli import CHECK_FAILED, COMMANDS, COULD_NOT, DONE, main
 
 def project(dataset: Path, library: Path, out: Path, cache: Path, *more: str) -> int:
     words = ["project", str(dataset), "--library", str(library), "--out", str(out), "--source", "stand-in"]
-    return main([*words, "--cache", str(cache), "--workers", "2", *more])
+    return main([*words, "--cache", str(cache), "--workers", "2", "--visibility", *more])
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import executor_units as units
 import pytest
 
 from pipelines.executor import Unit, Workforce, digest, run_units
-from pipelines.progress import LineProgress, QuietProgress
+from pipelines.progress import BarProgress, LineProgress, QuietProgress
 from yaff.errors import StorageError
 
 TWO = Workforce(2)
@@ -94,3 +94,23 @@ def test_parts_that_do_not_stand_are_made_again(tmp_path: Path) -> None:
 def test_digest_follows_every_part() -> None:
     assert digest(1, "a", Path("x")) == digest(1, "a", Path("x"))
     assert len({digest(1), digest("1"), digest(1, 1), digest([1, 2]), digest((2, 1)), digest({"a": 1})}) == 6
+
+
+def test_bars_show_every_unit_and_let_messages_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    progress = BarProgress()
+    progress.say("hello [not markup]")
+    run_units("stage", [*writing(3), Unit("stage/mesh", "k", units.raise_mesh_error)], tmp_path, TWO, progress)
+    printed = capsys.readouterr().err
+    assert "hello [not markup]" in printed
+    assert "4/4" in printed
+    assert "stage/mesh failed: no faces" in printed
+
+
+def test_dask_does_the_same_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    outcomes = run_units("stage", writing(3), tmp_path, Workforce(2, "dask"), QuietProgress())
+    assert [outcome.path.read_text() for outcome in outcomes] == [f"content {i}" for i in range(3)]

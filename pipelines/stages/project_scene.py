@@ -1,0 +1,198 @@
+"""One unit of the stage "project", in a worker process: from the frames of a scene to its shard."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipelines.executor import digest
+from pipelines.loading import Recipes, catalogue, hand_of, object_of
+from yaff.errors import FrameError
+from yaff.scene.arrangements import group_arrangements
+from yaff.scene.frames import FrameTable
+from yaff.scene.image_sets import SPLITS, read_image_set
+from yaff.scene.ycb_video import YcbVideoReader
+from yaff.store.hashing import digest_arrays
+
+if TYPE_CHECKING:
+    from yaff.scene.feasibility import Feasibility
+    from yaff.scene.plane import Plane
+    from yaff.scene.posed_hands import PosedHands
+    from yaff.store.content import Candidates
+
+
+@dataclass(frozen=True)
+class ProjectTask:
+    """What is to be projected, and how."""
+
+    root: Path
+    """Folder of the dataset."""
+    scenes: tuple[int, ...]
+    """Scenes; all of them when empty."""
+    stride: int
+    skip_bad_frames: bool
+    library: Path
+    layout: str
+    tolerance: float
+    """Relative motion within which frames share an arrangement, metres."""
+    visibility: bool
+    """Whether to store which share of each object is seen."""
+    recipes: Recipes
+
+
+def project_scene(part: Path, scene: int, task: ProjectTask, common: str, shards: Path) -> str:
+    """Write the shard of a scene, and what the manifest needs to know of it into ``part``."""
+    from yaff.store.content import assemble_shard
+    from yaff.store.shards import ShardRecord, shard_name, write_shard
+    from yaff.store.splits import splits_of
+
+    reader = YcbVideoReader(task.root)
+    table, bad = reader.read(scene, _frames(task.root, scene)[:: task.stride], skip_bad=task.skip_bad_frames)
+    arrangements = group_arrangements(table, tolerance_m=task.tolerance)
+    hand, objects = hand_of(task.recipes.hand), catalogue()
+    names = {objects[name].index: name for name in objects.names}
+    candidates = _candidates(task.library, common)
+    planes, verdicts = [], []
+    for row in arrangements.representative:
+        plane, decided = _decide(reader, table, int(row), task, common, names, candidates)
+        planes.append(plane)
+        verdicts.append(decided)
+    content = assemble_shard(
+        table,
+        arrangements,
+        verdicts,
+        planes,
+        candidates,
+        hand,
+        {name: index for index, name in names.items()},
+        splits=splits_of(table, _image_sets(task.root)),
+        visibility=_visibility(table, reader.image_size, task, names) if task.visibility else None,
+        inputs=digest(common, digest_arrays(_arrays(table))),
+    )
+    path = shards / shard_name(scene)
+    write_shard(path, task.layout, content)
+    record = ShardRecord.of(path)
+    left_out = [{**asdict(frame), "file": _relative(frame.file, task.root)} for frame in bad]
+    text = json.dumps({"record": record.document(), "bad_frames": left_out}, indent=1)
+    part.write_text(text, encoding="utf-8")
+    skipped = f", {len(bad)} bad frames skipped" if bad else ""
+    return f"{record.frames} frames, {record.annotations:,} annotations{skipped}"
+
+
+def _frames(root: Path, scene: int) -> list[int]:
+    """Frame numbers of a scene by any of their files: one without its ``meta.mat`` is a bad frame, not no frame."""
+    with os.scandir(root / "data" / f"{scene:04d}") as entries:
+        stems = {entry.name.split("-")[0] for entry in entries if "-" in entry.name}
+    return sorted(int(stem) for stem in stems if stem.isdigit())
+
+
+@lru_cache(maxsize=1)
+def _candidates(library: Path, common: str) -> dict[int, Candidates]:
+    """Usable grasps by object index. ``common`` is part of the key because a path may come to hold another library."""
+    from yaff.store.content import Candidates
+    from yaff.store.library import GraspLibrary
+
+    opened, known = GraspLibrary.open(library), catalogue()
+    return {known[name].index: Candidates.usable(opened[name]) for name in opened.objects}
+
+
+def _decide(
+    reader: YcbVideoReader,
+    table: FrameTable,
+    row: int,
+    task: ProjectTask,
+    common: str,
+    names: Mapping[int, str],
+    candidates: Mapping[int, Candidates],
+) -> tuple[Plane, list[Feasibility]]:
+    """Support plane and verdicts of one arrangement, in the camera of its representative frame."""
+    from yaff.scene.feasibility import feasibility
+    from yaff.scene.support import support_plane
+    from yaff.scene.support_depth import refine_with_depth
+
+    here = table.instances(row)
+    indices, Ts = table.object_index[here], table.Ts_camera_object[here]
+    models = {int(index): object_of(names[int(index)], task.recipes.objects) for index in np.unique(indices)}
+    ordered = [models[int(index)] for index in indices]
+    points = [np.asarray(model.surface_points) for model in ordered]
+    plane = support_plane(
+        Ts,
+        points,
+        masses=[model.mass for model in ordered],
+        centres_of_mass=[np.asarray(model.centre_of_mass) for model in ordered],
+    )
+    depth = _depth(reader, table, row, task.skip_bad_frames)
+    if depth is not None:
+        plane = refine_with_depth(plane, depth, table.intrinsics[row], Ts, points)
+    grasps = {i: candidates[i].grasps for i in models if i in candidates and len(candidates[i].grasps)}
+    posed = {index: _posed(task.library, common, index, task.recipes) for index in grasps}
+    return plane, feasibility(hand_of(task.recipes.hand), models, Ts, indices, plane, grasps, posed=posed)
+
+
+@lru_cache(maxsize=32)
+def _posed(library: Path, common: str, index: int, recipes: Recipes) -> PosedHands:
+    """The hands of an object's candidates, posed once for all arrangements of all scenes of this process."""
+    from yaff.scene.feasibility import FeasibilityConfig
+    from yaff.scene.posed_hands import pose_hands
+
+    config = FeasibilityConfig()
+    grasps = _candidates(library, common)[index].grasps
+    return pose_hands(hand_of(recipes.hand), grasps, config.path_steps, config.path_vertices)
+
+
+SHRINK = 4
+"""Visibility is decided on images this much smaller than the camera's: a share needs no more pixels."""
+
+
+def _visibility(
+    table: FrameTable, image_size: tuple[int, int], task: ProjectTask, names: Mapping[int, str]
+) -> np.ndarray:
+    """Visible share of each instance (i,), from rendered depth order."""
+    from yaff.scene.render_raycast import RaycastRenderer
+    from yaff.scene.visibility import visibility
+
+    renderer = RaycastRenderer(shadows=False)
+    size = (image_size[0] // SHRINK, image_size[1] // SHRINK)
+    shares = [np.zeros(0)]
+    for row in range(len(table)):
+        here = table.instances(row)
+        indices = table.object_index[here]
+        meshes = [object_of(names[int(index)], task.recipes.objects).solid for index in indices]
+        intrinsics = np.diag([1 / SHRINK, 1 / SHRINK, 1.0]) @ table.intrinsics[row]
+        seen = visibility(renderer, meshes, table.Ts_camera_object[here], indices, intrinsics, size)
+        shares.append(seen.visible_share)
+    return np.concatenate(shares).astype(np.float32)
+
+
+def _depth(reader: YcbVideoReader, table: FrameTable, row: int, skip_bad: bool) -> np.ndarray | None:
+    """The depth image of a frame; None where there is none, or where a bad one is to be passed over."""
+    try:
+        return reader.depth(table.scene, int(table.frames[row]))
+    except FrameError:
+        if skip_bad:
+            return None
+        raise
+
+
+def _relative(file: str, root: Path) -> str:
+    """A path as seen from the dataset, so that a manifest does not depend on where that is."""
+    path = Path(file)
+    return str(path.relative_to(root)) if path.is_relative_to(root) else file
+
+
+@lru_cache(maxsize=1)
+def _image_sets(root: Path) -> dict[str, Mapping[int, np.ndarray]]:
+    present = [name for name in SPLITS if (root / "image_sets" / f"{name}.txt").is_file()]
+    return {name: read_image_set(root, name) for name in present}
+
+
+def _arrays(table: FrameTable) -> dict[str, np.ndarray]:
+    names = ("frames", "intrinsics", "instance_start", "object_index", "Ts_camera_object")
+    return {name: getattr(table, name) for name in names}
