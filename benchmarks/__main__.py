@@ -13,6 +13,7 @@ import sys
 
 from benchmarks import cases, real
 from pipelines.commands.parsing import write_table
+from yaff.errors import MissingFileError
 
 
 def main(names: list[str]) -> int:
@@ -25,9 +26,12 @@ def main(names: list[str]) -> int:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     rows = []
     for name in names or cases.CASES:
-        for what, value, unit in known[name]():
-            rows.append([name, what, value, unit])
-            sys.stderr.write(f"{name}: {what}: {value:.4g} {unit}\n")
+        try:
+            for what, value, unit in known[name]():
+                rows.append([name, what, value, unit])
+                sys.stderr.write(f"{name}: {what}: {value:.4g} {unit}\n")
+        except MissingFileError as error:
+            sys.stderr.write(f"{name}: left out: {error}\n")
     write_table(machine, ["benchmark", "what", "value", "unit"], rows)
     return 0
 

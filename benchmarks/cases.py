@@ -1,4 +1,4 @@
-"""The benchmarks: each yields (what, value, unit). All use the built-in hand and the stand-ins."""
+"""The benchmarks: each yields (what, value, unit). All but the last use the built-in hand and the stand-ins."""
 
 from __future__ import annotations
 
@@ -136,10 +136,18 @@ def search() -> Iterator[Figure]:
         yield f"{name}, type {number}, verified", float(result.grasps.verified.sum()), "grasps"
 
 
+def real_scale() -> Iterator[Figure]:
+    """Real scenes, where the data is."""
+    from benchmarks.real_scale import real_scale as run
+
+    yield from run()
+
+
 CASES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "command-line": command_line,
     "hand": hand,
     "projection": projection,
     "shards": shards,
     "search": search,
+    "real-scale": real_scale,
 }

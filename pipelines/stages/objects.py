@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.code import code_digest
 from pipelines.executor import Unit, Workforce, digest, run_units
-from pipelines.loading import ObjectRecipe, object_of, source_of
+from pipelines.loading import ObjectRecipe, catalogue, object_of, source_of
 from pipelines.progress import Progress
 from pipelines.stages.outcomes import raise_failures
 
@@ -44,7 +44,7 @@ def prepare_objects(
     units = [
         Unit(
             f"objects/{name}",
-            digest("object", code_digest(("geometry", "objects")), name, source.digest(name)),
+            digest("object", code_digest(("geometry", "objects")), catalogue()[name], source.digest(name)),
             _prepare,
             (name, recipe),
             ".json",
