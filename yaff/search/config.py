@@ -64,7 +64,11 @@ class PhysicsConfig:
     """Combined torsional friction, metres (radius of the contact patch)."""
     skin_margin: float = 0.0015
     """Compliance of the skin: rigid links are this much thinner than the hand, metres."""
-    closing_time: float = 0.9
+    closing_iterations: int = 20
+    """Iterations of the solver in a step while the hand closes; the shakes have Bullet's default."""
+    shaking_iterations: int = 50
+    """Iterations of the solver in a step of a shake; 50 is Bullet's default."""
+    closing_time: float = 0.6
     """Seconds at most that the fingers close."""
     closing_speed: float = 1.5
     """Speed of the closing joints, radians per second."""

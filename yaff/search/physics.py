@@ -266,6 +266,9 @@ class HandWorld:
                 physicsClientId=self._client,
             )
 
+    def _iterate(self, iterations: int) -> None:
+        pybullet.setPhysicsEngineParameter(numSolverIterations=iterations, physicsClientId=self._client)
+
     def _pressing(self) -> int:
         points = pybullet.getContactPoints(self._hand, self._body, physicsClientId=self._client)
         return len({p[3] for p in points if p[9] > 0.0})
@@ -298,6 +301,7 @@ class HandWorld:
             torque: largest torque of each joint, newton metres.
             T_hand_object: where the object starts.
         """
+        self._iterate(self.config.closing_iterations)
         self._place(dof, T_hand_object)
         self._drive(target, torque)
         start = self._body_pose()
@@ -339,6 +343,7 @@ class HandWorld:
             every_direction: go on after a direction has failed, so that every measure is known.
         """
         config = self.config
+        self._iterate(config.shaking_iterations)
         self._drive(settled.target, settled.torque)  # motors are not part of PyBullet's saved state
         translation, rotation = np.zeros(6), np.zeros(6)
         steps = round(config.shake_time / config.time_step)

@@ -138,6 +138,10 @@ class _PairSearch:
                 for start in range(0, len(order), CHUNK):
                     rows = order[start : start + CHUNK]
                     for attempt in self._close(world, refined.rows(rows), round_number * config.refine.batch + rows):
+                        if len(verified) >= config.select.keep:
+                            world.forget(attempt.settled)
+                            self.tally["not needed"] += 1
+                            continue
                         tested = self._test(world, attempt, verified)
                         if tested.held:
                             verified.append(tested)
