@@ -34,7 +34,7 @@ bench: setup
 
 # On the real meshes and poses of YAFF_DATA; takes half an hour.
 bench-real: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks search-real project-real
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks search-real real-scale
 
 # The pictures of the README, from the built-in hand and the stand-ins only.
 pictures: setup

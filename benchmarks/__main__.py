@@ -2,7 +2,7 @@
 
 Usage:
     python -m benchmarks [NAME ...]
-    python -m benchmarks search-real project-real     # on the real data of YAFF_DATA
+    python -m benchmarks search-real real-scale     # on the real data of YAFF_DATA
 """
 
 from __future__ import annotations

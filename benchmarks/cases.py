@@ -136,18 +136,10 @@ def search() -> Iterator[Figure]:
         yield f"{name}, type {number}, verified", float(result.grasps.verified.sum()), "grasps"
 
 
-def real_scale() -> Iterator[Figure]:
-    """Real scenes, where the data is."""
-    from benchmarks.real_scale import real_scale as run
-
-    yield from run()
-
-
 CASES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "command-line": command_line,
     "hand": hand,
     "projection": projection,
     "shards": shards,
     "search": search,
-    "real-scale": real_scale,
 }

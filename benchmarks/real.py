@@ -16,7 +16,6 @@ from benchmarks.cases import Figure
 from yaff.errors import MissingFileError
 
 OBJECTS = ("025_mug", "006_mustard_bottle", "011_banana")
-SCENES = ("0", "48", "49", "50")
 
 
 def real_data() -> Path:
@@ -76,51 +75,12 @@ def search_real() -> Iterator[Figure]:
         yield "search", total / seconds / (os.cpu_count() or 1), "verified grasps per core-second"
 
 
-def project_real() -> Iterator[Figure]:
-    """Scenes 0, 48, 49 and 50 of YCB-Video at stride 10, projected and verified with a library of generated grasps."""
-    data = real_data()
-    expand = data.parent / "tools" / "expand_ycb_video.py"
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = _kept(Path(temporary))
-        tree, library = folder / "ycb_video", folder / "generated.h5"
-        words = ["--layout", "native", "--out", str(tree), "--scenes", *SCENES, "--stride", "10"]
-        subprocess.run([sys.executable, str(expand), *words], check=True, stdout=subprocess.DEVNULL)
-        _generated_library(library)
-        first = _yaff("project", tree, "--library", library, "--out", folder / "first")
-        yield "projected, geometry of the meshes derived where not cached", first, "s"
-        project = _yaff("project", tree, "--library", library, "--out", folder / "shards")
-        verify = _yaff("verify", folder / "shards")
-        yield "scenes 0, 48, 49, 50 at stride 10, projected", project, "s"
-        yield "the same, verified", verify, "s"
-        yield "together", project + verify, "s"
+def real_scale() -> Iterator[Figure]:
+    """Scenes 0, 48, 49 and 50 at every tenth frame, projected and verified."""
+    from benchmarks.real_scale import real_scale as run
+
+    yield from run()
 
 
-def _generated_library(path: Path) -> None:
-    """Eighty hands round every object: enough for a projection, of no use for anything else."""
-    from dataclasses import replace
-
-    from yaff.grasp.batch import MEASURES, Grasps
-    from yaff.hand import load_hand
-    from yaff.objects import Catalogue
-    from yaff.store import GraspLibrary
-
-    rng, hand, batches = np.random.default_rng(0), load_hand(), {}
-    for name in Catalogue.load().names:
-        direction = rng.normal(size=(80, 3))
-        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-        rotation = rng.normal(size=(80, 3))
-        batch = Grasps.make(
-            name,
-            rng.normal(0.0, 0.2, (80, 45)),
-            rotation,
-            0.18 * direction - hand.root(),
-            rng.integers(1, 34, 80),
-            review_state=np.ones(80, np.uint8),
-        )
-        measures = {key: np.zeros((80, *m.shape), np.float32) for key, m in MEASURES.items()}
-        batches[name] = replace(batch, measures=measures)
-    GraspLibrary.write(path, batches, {"hand": {"name": hand.name, "digest": hand.digest}})
-
-
-REAL_CASES: Mapping[str, Callable[[], Iterator[Figure]]] = {"search-real": search_real, "project-real": project_real}
+REAL_CASES: Mapping[str, Callable[[], Iterator[Figure]]] = {"search-real": search_real, "real-scale": real_scale}
 """By name; only these need the real data."""

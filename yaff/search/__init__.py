@@ -1,5 +1,9 @@
 """The search: propose, refine, close in physics, verify, select."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from yaff.search.config import (
     PhysicsConfig,
     PregraspConfig,
@@ -8,6 +12,9 @@ from yaff.search.config import (
     SearchConfig,
     SelectionConfig,
 )
+
+if TYPE_CHECKING:
+    from yaff.search.planner import PairResult, make_rig, search_pair
 
 __all__ = [
     "PairResult",

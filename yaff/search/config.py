@@ -112,6 +112,8 @@ class SelectionConfig:
     """Radians (20 degrees)."""
     most_penetration: float = 0.004
     """Deepest skin point of a kept grasp, metres."""
+    most_intersection: float = 1.5e-6
+    """Volume shared by hand and object in a kept grasp, cubic metres: a finger through a thin wall is never deep."""
     most_self_penetration: float = 0.006
     """Deepest overlap of the hand with itself in a kept grasp, metres."""
     contact_distance: float = 0.003

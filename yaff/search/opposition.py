@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -42,10 +43,11 @@ def opposition_pairs(obj: ObjectModel, count: int, largest_angle: float, rng: np
     tilt = rng.normal(scale=0.5 * largest_angle / np.sqrt(2.0), size=(count, 3))
     directions = -normals + tilt - np.sum(tilt * normals, axis=1, keepdims=True) * normals
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    faces, rays, places = obj.solid.ray.intersects_id(
+    hits: Any = obj.solid.ray.intersects_id(  # three arrays when locations are asked for
         origins + 1e-4 * directions, directions, multiple_hits=True, return_locations=True
     )
-    faces, rays, places = np.asarray(faces, np.intp), np.asarray(rays, np.intp), np.asarray(places).reshape(-1, 3)
+    faces, rays = np.asarray(hits[0], np.intp), np.asarray(hits[1], np.intp)
+    places = np.asarray(hits[2], np.float64).reshape(-1, 3)
     exit_cosine = np.sum(np.asarray(obj.solid.face_normals)[faces] * directions[rays], axis=1)
     entry_cosine = -np.sum(normals[rays] * directions[rays], axis=1)
     limit = np.cos(largest_angle)

@@ -13,8 +13,11 @@ from jaxtyping import Float
 
 from yaff.errors import InputError
 from yaff.geometry.transforms import invert
-from yaff.grasp import Grasps, ReviewState, find_contacts, measure_grasps
+from yaff.grasp import Grasps, ReviewState, measure_grasps
 from yaff.grasp.batch import SHAKE_DIRECTIONS
+from yaff.grasp.contacts import contacts_of_samples
+from yaff.grasp.penetration import intersection_volume, max_penetration
+from yaff.grasp.skin import sample_skin
 from yaff.hand import HandModel
 from yaff.objects import ObjectModel
 from yaff.search.config import SearchConfig
@@ -176,7 +179,7 @@ class _PairSearch:
             settled.append(world.close(opened, target, self.torque, invert(T)))
         self.tally["closed"] += len(settled)
         Ts = np.stack([invert(s.T_hand_object) for s in settled])
-        verdict, depth, self_depth = self._judge(Ts, np.stack([s.dof for s in settled]))
+        verdict, depth, shared, self_depth = self._judge(Ts, np.stack([s.dof for s in settled]))
         attempts = []
         for i, s in enumerate(settled):
             fault = ""
@@ -186,6 +189,8 @@ class _PairSearch:
                 fault = "hand closed beside the object"
             elif depth[i] > self.config.select.most_penetration:
                 fault = f"penetration {1e3 * depth[i]:.1f} mm"
+            elif shared[i] > self.config.select.most_intersection:
+                fault = f"goes through the object: {1e6 * shared[i]:.1f} cm^3"
             elif self_depth[i] > self.config.select.most_self_penetration:
                 fault = f"self-penetration {1e3 * self_depth[i]:.1f} mm"
             elif not verdict.conforms[i]:
@@ -200,19 +205,20 @@ class _PairSearch:
 
     def _judge(
         self, Ts_object_hand: Float[Array, "n 4 4"], dof: Float[Array, "n dof"]
-    ) -> tuple[Conformity, Float[Array, "n"], Float[Array, "n"]]:
-        """Conformity to the type, penetration of the object and of the hand itself (metres)."""
+    ) -> tuple[Conformity, Float[Array, "n"], Float[Array, "n"], Float[Array, "n"]]:
+        """Conformity to the type, penetration (metres), volume shared (cubic metres), self-penetration (metres)."""
         pose = self.rig.anatomy.pose_from_dof(dof)
         wrist, translation = self.rig.model.wrist_parameters(Ts_object_hand)
         vertices = self.rig.model.vertices(pose, wrist, translation)
-        contacts = find_contacts(
-            self.rig.model, self.rig.patches, vertices, self.obj, self.config.select.contact_distance
-        )
+        distance, model = self.config.select.contact_distance, self.rig.model
+        samples = sample_skin(vertices, model.faces, self.obj.sdf, reach=distance)
+        contacts = contacts_of_samples(samples, self.rig.patches, self.obj, distance)
         verdict = conforms(
             self.kind, self.rig.patches.names, contacts.touching, self.rig.anatomy.thumb_is_abducted(pose)
         )
         bones = self.rig.model.bone_transforms(pose, wrist, translation)
-        return verdict, contacts.depth.max(axis=1), self.rig.self_collision.depth(vertices, bones)
+        shared = intersection_volume(samples, vertices, model.faces, self.obj.sdf)
+        return verdict, max_penetration(samples), shared, self.rig.self_collision.depth(vertices, bones)
 
     def _test(self, world: HandWorld, attempt: Attempt, verified: list[Attempt]) -> Attempt:
         """Shake what deserves it; the saved state is consumed in any case."""

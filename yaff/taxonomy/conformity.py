@@ -50,11 +50,11 @@ def conforms(
     n = len(touching)
     touched = np.stack([touching[:, patch_mask(patch_names, g.patches)].any(axis=1) for g in kind.groups], axis=1)
     first, second = len(kind.first), len(kind.first) + len(kind.second)
-    missing = (~touched).sum(axis=1)
-    one_sided = ~touched[:, :first].any(axis=1) | ~touched[:, first:second].any(axis=1)
+    missing: Array = np.sum(~touched, axis=1)
+    one_sided: Array = ~touched[:, :first].any(axis=1) | ~touched[:, first:second].any(axis=1)
     avoid = patch_mask(patch_names, kind.avoid)
-    forbidden = touching & avoid
-    thumb_wrong = thumb_abducted != (kind.thumb == "abducted")
+    forbidden: Array = touching & avoid
+    thumb_wrong: Array = np.not_equal(thumb_abducted, kind.thumb == "abducted")
 
     parts = np.column_stack([touched, ~forbidden.any(axis=1), ~thumb_wrong]).astype(np.float64)
     reasons = []
@@ -65,7 +65,7 @@ def conforms(
                 "not touching: " + ", ".join(g.name for g, t in zip(kind.groups, touched[i], strict=True) if not t)
             )
         if forbidden[i].any():
-            wrong.append("must not touch: " + ", ".join(np.asarray(patch_names)[forbidden[i]]))
+            wrong.append("must not touch: " + ", ".join(patch_names[int(k)] for k in np.flatnonzero(forbidden[i])))
         if thumb_wrong[i]:
             wrong.append(f"thumb not {kind.thumb}")
         reasons.append("; ".join(wrong))

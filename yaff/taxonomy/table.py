@@ -14,7 +14,7 @@ from yaff.errors import FormatError, InputError
 if sys.version_info >= (3, 11):
     import tomllib
 else:  # the same parser, from the registry
-    import tomli as tomllib
+    import tomli as tomllib  # type: ignore[import-not-found]
 
 SCHEMA = 1
 FINGERS: tuple[str, ...] = ("index", "middle", "ring", "pinky")
@@ -125,7 +125,7 @@ def read_table(text: str, where: str) -> Mapping[int, GraspType]:
 
 
 def _read_builtin() -> Mapping[int, GraspType]:
-    source = resources.files(__package__).joinpath("grasp_types.toml")
+    source = resources.files("yaff.taxonomy").joinpath("grasp_types.toml")
     return read_table(source.read_text(encoding="utf-8"), "yaff/taxonomy/grasp_types.toml")
 
 
