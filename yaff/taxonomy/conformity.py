@@ -51,7 +51,7 @@ def conforms(
     touched = np.stack([touching[:, patch_mask(patch_names, g.patches)].any(axis=1) for g in kind.groups], axis=1)
     first, second = len(kind.first), len(kind.first) + len(kind.second)
     missing: Array = np.sum(~touched, axis=1)
-    one_sided: Array = ~touched[:, :first].any(axis=1) | ~touched[:, first:second].any(axis=1)
+    one_sided: Array = ~np.logical_and(touched[:, :first].any(axis=1), touched[:, first:second].any(axis=1))
     avoid = patch_mask(patch_names, kind.avoid)
     forbidden: Array = touching & avoid
     thumb_wrong: Array = np.not_equal(thumb_abducted, kind.thumb == "abducted")
