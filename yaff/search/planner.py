@@ -32,6 +32,9 @@ from yaff.taxonomy import GRASP_TYPES, Conformity, GraspType, conforms
 
 Array = np.ndarray
 
+THROUGH = 2.0
+"""Refined candidates that share this many times the volume allowed to a kept grasp are not closed in physics."""
+
 CHUNK = 16
 """Candidates closed before their contacts are measured together."""
 
@@ -137,6 +140,7 @@ class _PairSearch:
                 self.tally["proposed"] += config.propose.candidates
                 self.tally["refined"] += len(candidates)
                 refined = refiner.refine(candidates)
+                refined = refined.rows(self._outside(refined))
                 order = np.argsort(refined.score, kind="stable")
                 for start in range(0, len(order), CHUNK):
                     rows = order[start : start + CHUNK]
@@ -202,6 +206,18 @@ class _PairSearch:
                 Attempt(s, Ts[i], int(trials[i]), bool(verdict.conforms[i]), float(verdict.score[i]), fault, pregrasp)
             )
         return attempts
+
+    def _outside(self, candidates: Candidates) -> Array:
+        """Rows of the candidates that do not go through the object: physics cannot pull a finger out of a wall."""
+        wrist, translation = self.rig.model.wrist_parameters(candidates.T_object_hand)
+        vertices = self.rig.model.vertices(self.rig.anatomy.pose_from_dof(candidates.dof), wrist, translation)
+        faces, distance = self.rig.model.faces, self.config.select.contact_distance
+        samples = sample_skin(vertices, faces, self.obj.sdf, reach=distance)
+        shared = intersection_volume(samples, vertices, faces, self.obj.sdf)
+        through = shared > THROUGH * self.config.select.most_intersection
+        if through.any():
+            self.tally["rejected: goes through the object"] += int(through.sum())
+        return np.flatnonzero(~through)
 
     def _judge(
         self, Ts_object_hand: Float[Array, "n 4 4"], dof: Float[Array, "n dof"]

@@ -16,6 +16,9 @@ from yaff.taxonomy import GraspType
 
 Array = np.ndarray
 
+INSIDE_COST = 2.0
+"""What all skin inside the object would cost a placement, metres: a finger through a wall rules a placement out."""
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -114,8 +117,11 @@ def propose(
     score = np.zeros(config.candidates)
     for part in np.array_split(np.arange(config.candidates), max(1, config.candidates // 256)):
         skin = table.skin[closure[part]] @ np.swapaxes(rotation[part], 1, 2) + translation[part, None]
-        depth = np.maximum(-obj.sdf.distance(skin) - 0.003, 0.0)
-        score[part] = 4.0 * depth.mean(axis=1) + 0.2 * depth.max(axis=1)
+        distance = obj.sdf.distance(skin)
+        depth = np.maximum(-distance - 0.003, 0.0)
+        # skin inside a thin wall is never deep, so it is counted as well as measured
+        inside = (distance < -0.0005).mean(axis=1)
+        score[part] = 4.0 * depth.mean(axis=1) + 0.2 * depth.max(axis=1) + INSIDE_COST * inside
         for group in table.groups:
             points = group[closure[part]] @ np.swapaxes(rotation[part], 1, 2) + translation[part, None]
             score[part] += np.abs(obj.sdf.distance(points)).min(axis=1) / len(table.groups)
