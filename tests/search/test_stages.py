@@ -119,6 +119,10 @@ def test_refinement_lowers_the_loss_within_the_limits(rig: HandRig, can: ObjectM
     assert (end.dof >= rig.anatomy.lower - 1e-6).all()
     assert (end.dof <= rig.anatomy.upper + 1e-6).all()
     initial = Refiner(rig, kind, can, RefinementConfig(iterations=1, step=1e-9)).refine(start).score
+    # the score is the loss of the state that is returned
+    state = (end.T_object_hand[:, :3, :3], end.T_object_hand[:, :3, 3], end.dof, end.posture)
+    loss = refiner.loss(*(torch.tensor(part, dtype=torch.float32) for part in state))
+    np.testing.assert_allclose(loss.detach().numpy(), end.score, rtol=0.02, atol=1e-3)
     assert (end.score <= initial + 1e-6).all()
     assert np.median(end.score) < 0.5 * np.median(initial)
 

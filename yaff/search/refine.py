@@ -79,9 +79,19 @@ class Refiner:
         def state() -> tuple[Tensor, Tensor, Tensor]:
             return rotation @ rotation_from_axis_angle(turn * per_wrist), origin + move, start + bend * per_finger
 
-        for _ in range(config.iterations):
+        # contact points and normals change hands on the way, so that a step may also lead up: the best state is kept
+        best = torch.full((len(origin),), torch.inf)
+        kept = [tensor.detach().clone() for tensor in (move, turn, bend)]
+        for iteration in range(config.iterations + 1):
             optimiser.zero_grad()
             loss = self.loss(*state(), posture)
+            with torch.no_grad():
+                better = loss < best
+                best = torch.where(better, loss, best)
+                for place, tensor in zip(kept, (move, turn, bend), strict=True):
+                    place[better] = tensor[better]
+            if iteration == config.iterations:
+                break
             loss.sum().backward()
             optimiser.step()
             schedule.step()
@@ -89,8 +99,10 @@ class Refiner:
                 allowed = torch.clip(start + bend * per_finger, self._limits[0], self._limits[1])
                 bend.copy_((allowed - start) / per_finger)
         with torch.no_grad():
+            for place, tensor in zip(kept, (move, turn, bend), strict=True):
+                tensor.copy_(place)
             turned, moved, dof = state()
-        final = self.loss(turned, moved, dof, posture).detach()
+        final = best.detach()
         T = np.zeros((len(final), 4, 4))
         T[:, :3, :3] = _orthonormal(turned.numpy().astype(np.float64))
         T[:, :3, 3] = moved.numpy()
