@@ -17,7 +17,8 @@ from scipy import sparse
 
 from yaff.errors import FormatError, InputError, MissingFileError
 from yaff.hand import HandModel, load_hand
-from yaff.hand.mano_files import MANO_FILES, mano_pickle, read_arrays, read_mano_file, side_of
+from yaff.hand.array_pickles import read_arrays
+from yaff.hand.mano_files import MANO_FILES, mano_pickle, read_mano_file, side_of
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,21 @@
 """MANO's pickle files: read without running anything they ask for, and written for manopth and smplx.
 
 A MANO file is a pickled dictionary, made by Python 2, whose arrays are NumPy arrays, a SciPy sparse matrix and chumpy
-objects. The reader builds arrays and inert stand-ins only; a file that names any other class is refused by that name.
+objects; :mod:`yaff.hand.array_pickles` reads it.
 """
 
 from __future__ import annotations
 
-import io
 import pickle
 import pickletools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from yaff.errors import FormatError, InputError, MissingFileError
+from yaff.hand.array_pickles import read_arrays
 from yaff.hand.axes import palm_frame
 from yaff.hand.model import FINGER_JOINTS, HandModel, Side
 
@@ -48,7 +47,7 @@ def read_mano_file(path: Path | str, side: Side) -> HandModel:
     path = Path(path)
     if not path.is_file():
         raise MissingFileError("no MANO file", where=path, remedy=_REMEDY)
-    content = read_arrays(path)
+    content = read_arrays(path, _REMEDY)
     arrays: dict[str, Array] = {}
     for key, shape in _SHAPES.items():
         if key not in content:
@@ -87,131 +86,6 @@ def side_of(model: HandModel) -> Side:
     thumb = joints[FINGER_JOINTS["thumb"][0]] - joints[0]
     # the knuckles of the two hands are mirror images; the thumb's base lies on the palmar side of either
     return "right" if thumb @ as_right.palmar > 0.0 else "left"
-
-
-def read_arrays(path: Path) -> dict[str, Any]:
-    """The dictionary in a pickle of arrays, sparse matrices and chumpy objects, each as a plain array.
-
-    Raises:
-        FormatError: not such a pickle, or one that names another class.
-    """
-    try:
-        with path.open("rb") as file:
-            content = _ArrayUnpickler(file, path).load()
-        if not isinstance(content, dict):
-            raise FormatError(f"holds a {type(content).__name__}, not a dictionary", where=path, remedy=_REMEDY)
-        return {str(key): _plain(value) for key, value in content.items()}
-    except FormatError:
-        raise
-    except Exception as error:  # a broken pickle can raise anything
-        raise FormatError(f"cannot be read as a pickle: {error}", where=path, remedy=_REMEDY) from error
-
-
-class _StandIn:
-    """Takes the place of an object of a foreign class: keeps its state and does nothing."""
-
-    def __init__(self, *_: object) -> None:
-        self.state: dict[str, Any] = {}
-
-    def __setstate__(self, state: object) -> None:
-        if not isinstance(state, dict):
-            raise pickle.UnpicklingError("an object's state is not a dictionary")
-        self.state = {str(key): value for key, value in state.items()}
-
-    def array(self) -> Array:
-        raise NotImplementedError
-
-
-class _Chumpy(_StandIn):
-    """``chumpy.Ch``: carries the array ``x``."""
-
-    def array(self) -> Array:
-        return np.asarray(_plain(self.state["x"]))
-
-
-class _ChumpySelect(_StandIn):
-    """``chumpy.reordering.Select``: entries ``idxs`` of the array ``a``, perhaps in another shape."""
-
-    def array(self) -> Array:
-        chosen = np.asarray(_plain(self.state["a"])).ravel()[np.asarray(_plain(self.state["idxs"])).astype(np.int64)]
-        return chosen.reshape(self.state["preferred_shape"]) if "preferred_shape" in self.state else chosen
-
-
-class _SparseColumns(_StandIn):
-    """``scipy.sparse.csc_matrix``."""
-
-    def array(self) -> Array:
-        s = self.state
-        shape = s["_shape"] if "_shape" in s else s["shape"]
-        return sparse.csc_matrix((s["data"], s["indices"], s["indptr"]), shape=shape).toarray()
-
-
-class _SparseRows(_StandIn):
-    """``scipy.sparse.csr_matrix``."""
-
-    def array(self) -> Array:
-        s = self.state
-        shape = s["_shape"] if "_shape" in s else s["shape"]
-        return sparse.csr_matrix((s["data"], s["indices"], s["indptr"]), shape=shape).toarray()
-
-
-def _plain(value: object) -> Any:
-    return value.array() if isinstance(value, _StandIn) else value
-
-
-def _reconstruct(kind: type, base: type, state: object) -> object:
-    """What Python 2 calls to make an object: only stand-ins can be made."""
-    if not (isinstance(kind, type) and issubclass(kind, _StandIn)):
-        raise pickle.UnpicklingError(f"asks for an object of {kind!r}")
-    return kind()
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """How Python 3 writes bytes for Python 2."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"asks for the encoding {encoding!r}")
-    return text.encode("latin1")
-
-
-# the functions themselves, whatever NumPy calls their modules: taken from what arrays and scalars reduce to
-_ARRAY, _SCALAR, _BUFFER = (
-    value.__reduce_ex__(protocol)[0] for value, protocol in ((np.empty(1), 2), (np.float64(0.0), 2), (np.empty(1), 5))
-)
-
-_GLOBALS: Mapping[tuple[str, str], object] = {
-    **{(f"numpy.{core}.multiarray", "_reconstruct"): _ARRAY for core in ("core", "_core")},
-    **{(f"numpy.{core}.multiarray", "scalar"): _SCALAR for core in ("core", "_core")},
-    **{(f"numpy.{core}.numeric", "_frombuffer"): _BUFFER for core in ("core", "_core")},
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    **{(module, "csc_matrix"): _SparseColumns for module in ("scipy.sparse.csc", "scipy.sparse._csc", "scipy.sparse")},
-    **{(module, "csr_matrix"): _SparseRows for module in ("scipy.sparse.csr", "scipy.sparse._csr", "scipy.sparse")},
-    **{(module, "Ch"): _Chumpy for module in ("chumpy.ch", "chumpy")},
-    **{(module, "Select"): _ChumpySelect for module in ("chumpy.reordering", "chumpy")},
-    **{(module, "_reconstructor"): _reconstruct for module in ("copy_reg", "copyreg")},
-    **{(module, "object"): object for module in ("__builtin__", "builtins")},
-    **{(module, "set"): set for module in ("__builtin__", "builtins")},
-    ("_codecs", "encode"): _encode,
-}
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    def __init__(self, file: io.BufferedIOBase | Any, path: Path) -> None:
-        super().__init__(file, fix_imports=False, encoding="latin1")
-        self._path = path
-
-    def find_class(self, module_name: str, global_name: str, /) -> Any:
-        try:
-            return _GLOBALS[module_name, global_name]
-        except KeyError:
-            raise FormatError(
-                f"the pickle asks for {module_name}.{global_name}, which a hand model has no use for",
-                where=self._path,
-                remedy="do not trust this file; " + _REMEDY,
-            ) from None
-
-    def persistent_load(self, pid: object) -> Any:
-        raise FormatError("the pickle refers to objects outside itself", where=self._path, remedy=_REMEDY)
 
 
 def mano_pickle(model: HandModel) -> bytes:
