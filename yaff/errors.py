@@ -69,5 +69,13 @@ class StorageError(YaffError, OSError):
     """Writing failed: no space, no permission, or another build holds the folder."""
 
 
+class ConflictError(YaffError, RuntimeError):
+    """What was asked contradicts what somebody did meanwhile: a lease has ended, a grasp was taken or not verified."""
+
+
+class UnknownItemError(InputError, LookupError):
+    """Nothing has the number or name that was asked for."""
+
+
 class PhysicsError(YaffError, RuntimeError):
     """The physics engine could not do what was asked (bodies failed to load, a worker died)."""
