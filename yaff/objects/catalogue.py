@@ -24,6 +24,9 @@ else:
 
 Array = np.ndarray
 
+FIRST_OWN_INDEX = 22
+"""Numbers from here on are a user's own objects."""
+
 CONTINUOUS_STEPS = 36
 """A continuous symmetry is sampled by this many rotations."""
 
@@ -53,9 +56,9 @@ class CatalogueEntry:
     """What is published about an object; SI units."""
 
     name: str
-    """YCB name."""
+    """YCB name, or that of a user's own object."""
     index: int
-    """YCB-Video's number, 1..21."""
+    """YCB-Video's number, 1..21; 22 to 255 for a user's own objects."""
     bop_index: int
     """Object id in the BOP version of YCB-Video."""
     mass: float
@@ -64,12 +67,21 @@ class CatalogueEntry:
     """Extents of the scanned mesh along the axes of the object frame, metres."""
     ycb_offset: Float[Array, "3"]
     """Original YCB frame = YCB-Video object frame + offset, metres."""
+    bop_offset: Float[Array, "3"]
+    """Frame of BOP's model = object frame + offset, metres."""
     symmetries: tuple[Symmetry, ...]
     """Generators of the group of rotations that leave the shape (not the print on it) as it is."""
     licence: str
     """Licence of the scanned mesh."""
     sources: Mapping[str, str]
     """Where the figures come from."""
+    archive_sha256: str | None = None
+    """Of the published archive, where it is known."""
+
+    @property
+    def own(self) -> bool:
+        """Whether a user added it, rather than being one of the 21."""
+        return self.index >= FIRST_OWN_INDEX
 
     def symmetry_transforms(self, steps: int = CONTINUOUS_STEPS) -> Float[Array, "k 4 4"]:
         """All symmetries, identity first: the products of the generators' rotations.
@@ -91,10 +103,23 @@ def _distinct(transforms: Float[Array, "n 4 4"]) -> Float[Array, "k 4 4"]:
     return transforms[np.sort(first)]
 
 
+@dataclass(frozen=True)
+class Download:
+    """Where the archives of the meshes are published."""
+
+    urls: tuple[str, ...]
+    """Addresses with ``{name}`` for the object's name, tried in this order."""
+    licence: str
+    credit: str
+    """Whom to cite."""
+
+
 class Catalogue(Mapping[str, CatalogueEntry]):
     """The objects by name, in YCB-Video order."""
 
-    def __init__(self, entries: tuple[CatalogueEntry, ...]) -> None:
+    def __init__(self, entries: tuple[CatalogueEntry, ...], download: Download | None = None) -> None:
+        self.download = download
+        """Where meshes are published, if the catalogue says."""
         self._entries = {entry.name: entry for entry in sorted(entries, key=lambda e: e.index)}
         self._by_index = {entry.index: entry for entry in entries}
 
@@ -110,8 +135,30 @@ class Catalogue(Mapping[str, CatalogueEntry]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names, in YCB-Video order."""
+        """All names, in YCB-Video order, a user's own objects last."""
         return tuple(self._entries)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names by index from 1 on, as lists of classes want them; ``unused_NNN`` where no object has the index."""
+        return tuple(
+            self._by_index[index].name if index in self._by_index else f"unused_{index:03d}"
+            for index in range(1, max(self._by_index) + 1)
+        )
+
+    def with_own(self, entries: tuple[CatalogueEntry, ...]) -> Catalogue:
+        """The catalogue with a user's own objects.
+
+        Raises:
+            InputError: a name or an index is taken.
+        """
+        for entry in entries:
+            if entry.name in self._entries or entry.index in self._by_index:
+                raise InputError(
+                    f"the name {entry.name!r} or the index {entry.index} is taken",
+                    remedy=f"yaff objects remove {entry.name}, and add it again under another name",
+                )
+        return Catalogue((*self._entries.values(), *entries), self.download)
 
     def by_index(self, index: int) -> CatalogueEntry:
         """The object with a YCB-Video number.
@@ -128,7 +175,10 @@ class Catalogue(Mapping[str, CatalogueEntry]):
 
     def __getitem__(self, name: str) -> CatalogueEntry:
         if name not in self._entries:
-            raise InputError(f"unknown object {name!r}", remedy=f"use one of {', '.join(self._entries)}")
+            raise InputError(
+                f"unknown object {name!r}",
+                remedy=f"use one of {', '.join(self._entries)}; yaff objects add makes an object of your own",
+            )
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:
@@ -168,7 +218,8 @@ def _load(path: Path) -> Catalogue:
         doubled = sorted({value for value in values if values.count(value) > 1})
         if doubled:
             raise FormatError(f"two objects have the {key} {doubled[0]}", where=path, remedy="make them differ")
-    return Catalogue(entries)
+    table = document["download"]
+    return Catalogue(entries, Download(tuple(table["urls"]), table["licence"], table["credit"]))
 
 
 def _entry(item: dict[str, Any], sources: dict[str, str]) -> CatalogueEntry:
@@ -179,12 +230,17 @@ def _entry(item: dict[str, Any], sources: dict[str, str]) -> CatalogueEntry:
         mass=float(item["mass"]),
         dimensions=_triple(item["dimensions"]),
         ycb_offset=np.asarray(item["ycb_offset"], np.float64),
-        symmetries=tuple(
-            Symmetry(_triple(part["axis"]), _triple(part["offset"]), part["order"]) for part in item.get("symmetry", [])
-        ),
+        bop_offset=np.asarray(item["bop_offset"], np.float64),
+        symmetries=symmetries_of(item.get("symmetry", [])),
         licence=item["licence"],
         sources=dict(sources),
+        archive_sha256=item.get("archive_sha256"),
     )
+
+
+def symmetries_of(table: list[dict[str, Any]]) -> tuple[Symmetry, ...]:
+    """Generators from the list of a catalogue that has been validated."""
+    return tuple(Symmetry(_triple(part["axis"]), _triple(part["offset"]), part["order"]) for part in table)
 
 
 def _triple(values: list[float]) -> tuple[float, float, float]:
