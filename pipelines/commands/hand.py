@@ -84,6 +84,7 @@ def _export(options: Hand) -> int:
     if options.folder is None:
         raise ConfigError("no folder to export to", remedy="yaff hand export DIR")
 
+    from yaff.grasp.natural_poses import with_natural_components
     from yaff.hand import load_hand
     from yaff.hand.mano_files import MANO_FILES, mano_pickle
     from yaff.store.atomic import write_bytes
@@ -91,6 +92,6 @@ def _export(options: Hand) -> int:
     if any((options.folder / name).exists() for name in MANO_FILES.values()):
         raise StorageError("there is a hand already", where=options.folder, remedy="choose an empty folder")
     for side, name in MANO_FILES.items():
-        write_bytes(options.folder / name, mano_pickle(load_hand(side)))
+        write_bytes(options.folder / name, mano_pickle(with_natural_components(load_hand(side))))
         say(f"built-in hand, {side}  {options.folder / name}")
     return 0

@@ -10,6 +10,7 @@ import pickle
 import pickletools
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -17,6 +18,7 @@ from scipy import sparse
 from yaff.errors import FormatError, InputError, MissingFileError
 from yaff.hand.array_pickles import read_arrays
 from yaff.hand.axes import palm_frame
+from yaff.hand.components import PoseComponents
 from yaff.hand.model import FINGER_JOINTS, HandModel, Side
 
 Array = np.ndarray
@@ -33,12 +35,16 @@ _SHAPES: Mapping[str, tuple[int, ...]] = {
     "J_regressor": (16, 778),
     "kintree_table": (2, 16),
 }
+_POSES: Mapping[str, tuple[int, ...]] = {"hands_components": (45, 45), "hands_mean": (45,)}
 _REMEDY = "put the unmodified MANO_RIGHT.pkl / MANO_LEFT.pkl of https://mano.is.tue.mpg.de there, or remove the file"
 _NO_PARENT = np.uint32(0xFFFFFFFF)
 
 
 def read_mano_file(path: Path | str, side: Side) -> HandModel:
-    """The hand in a MANO pickle. Poses stay relative to the flat hand: the file's mean pose and PCA are not used.
+    """The hand in a MANO pickle.
+
+    Poses stay relative to the flat hand: the file's mean pose and components are kept for conversions
+    (``.components``; none where the file has neither) and used for nothing else.
 
     Raises:
         MissingFileError: no such file.
@@ -48,16 +54,8 @@ def read_mano_file(path: Path | str, side: Side) -> HandModel:
     if not path.is_file():
         raise MissingFileError("no MANO file", where=path, remedy=_REMEDY)
     content = read_arrays(path, _REMEDY)
-    arrays: dict[str, Array] = {}
-    for key, shape in _SHAPES.items():
-        if key not in content:
-            raise FormatError(f"the hand model lacks {key!r}", where=path, remedy=_REMEDY)
-        array = np.asarray(content[key])
-        if array.dtype.kind not in "fiu":
-            raise FormatError(f"{key} does not hold numbers but {array.dtype}", where=path, remedy=_REMEDY)
-        if array.shape != shape:
-            raise FormatError(f"{key} has shape {array.shape}, MANO's has {shape}", where=path, remedy=_REMEDY)
-        arrays[key] = array
+    wanted = {**_SHAPES, **(_POSES if _POSES.keys() & content.keys() else {})}
+    arrays = {key: _array(content, key, shape, path) for key, shape in wanted.items()}
     parents = arrays["kintree_table"][0].astype(np.int64)
     parents[0] = -1  # the root's parent is 2^32 - 1 in the file
     try:
@@ -71,12 +69,32 @@ def read_mano_file(path: Path | str, side: Side) -> HandModel:
             pose_directions=arrays["posedirs"].astype(np.float64),
             joint_regressor=arrays["J_regressor"].astype(np.float64),
             parents=parents,
+            components=_components(arrays),
         )
     except InputError as error:
         raise FormatError(error.what, where=path, remedy=_REMEDY) from error
     if side_of(model) != side:
         raise FormatError(f"this is the {side_of(model)} hand, not the {side} one", where=path, remedy=_REMEDY)
     return model
+
+
+def _array(content: Mapping[str, Any], key: str, shape: tuple[int, ...], path: Path) -> Array:
+    if key not in content:
+        raise FormatError(f"the hand model lacks {key!r}", where=path, remedy=_REMEDY)
+    array = np.asarray(content[key])
+    if array.dtype.kind not in "fiu":
+        raise FormatError(f"{key} does not hold numbers but {array.dtype}", where=path, remedy=_REMEDY)
+    if array.shape != shape:
+        raise FormatError(f"{key} has shape {array.shape}, MANO's has {shape}", where=path, remedy=_REMEDY)
+    return array
+
+
+def _components(arrays: Mapping[str, Array]) -> PoseComponents | None:
+    if "hands_mean" not in arrays:
+        return None
+    return PoseComponents(
+        mean=arrays["hands_mean"].astype(np.float64), components=arrays["hands_components"].astype(np.float64)
+    )
 
 
 def side_of(model: HandModel) -> Side:
@@ -91,9 +109,11 @@ def side_of(model: HandModel) -> Side:
 def mano_pickle(model: HandModel) -> bytes:
     """The hand as the bytes of a MANO file (:data:`MANO_FILES` gives its name), which manopth and smplx load.
 
-    The PCA of poses is the identity and the mean pose zero, so that "PCA coefficients" are the pose itself. Plain NumPy
-    arrays and one SciPy matrix under the names that every version of both understands; the same bytes each time.
+    Plain NumPy arrays and one SciPy matrix under the names that every version of both understands; the same bytes each
+    time. Without ``components`` the PCA of poses is the identity and the mean pose zero, so that "PCA coefficients" are
+    the pose itself; :func:`yaff.grasp.natural_poses.with_natural_components` gives a hand real ones.
     """
+    poses = model.components or PoseComponents(np.zeros(45), np.eye(45))
     columns = sparse.csc_matrix(model.joint_regressor)
     columns.sort_indices()
     parents = model.parents.astype(np.int64)
@@ -104,8 +124,8 @@ def mano_pickle(model: HandModel) -> bytes:
         "bs_type": "lrotmin",
         "f": model.faces.astype(np.uint32),
         "hands_coeffs": np.zeros((1, 45)),
-        "hands_components": np.eye(45),
-        "hands_mean": np.zeros(45),
+        "hands_components": np.array(poses.components),
+        "hands_mean": np.array(poses.mean),
         "kintree_table": table,
         "posedirs": np.array(model.pose_directions),
         "shapedirs": np.array(model.shape_directions),

@@ -20,6 +20,7 @@ from yaff.geometry.transforms import (
     make_transform,
     rotation_from_axis_angle,
 )
+from yaff.hand.components import PoseComponents
 
 Array = np.ndarray
 Side = Literal["right", "left"]
@@ -112,6 +113,10 @@ class HandModel:
     pose_directions: Float[Array, "778 3 135"]
     joint_regressor: Float[Array, "16 778"]
     parents: Int[Array, "16"]
+    components: PoseComponents | None = None
+    """Mean pose and principal components that the hand's file brought. Nothing here uses them: poses are relative to
+    the flat hand. They are not part of the digest, which says what hand a file's numbers belong to.
+    """
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:
@@ -269,6 +274,7 @@ class HandModel:
             pose_directions=self.pose_directions * flip[None, :, None] * signs,
             joint_regressor=self.joint_regressor,
             parents=self.parents,
+            components=self.components.mirrored() if self.components else None,
         )
 
     def _forward(
