@@ -47,8 +47,11 @@ def thumb_preset(editor: Editor, state: GraspState, name: str) -> GraspState:
     return oppose(editor, state, name.removeprefix("oppose to "))
 
 
-COMFORT = np.array([0.02, 0.004, 0.004, 0.004, 0.004])
-"""Metres that a radian away from :data:`ABDUCTED` counts as; the first keeps an opposing thumb abducted."""
+COMFORT = 0.004
+"""Metres that a radian away from :data:`ABDUCTED` counts as."""
+
+LEAST_ABDUCTION = 0.7
+"""An opposing thumb is abducted at least so far, radians: it comes from before the palm, not from beside it."""
 
 
 def oppose(editor: Editor, state: GraspState, finger: str) -> GraspState:
@@ -70,6 +73,7 @@ def oppose(editor: Editor, state: GraspState, finger: str) -> GraspState:
         thumb, other = model.vertices(pose, zero, zero, state.shape.astype(np.float64)[None], vertex_indices=tips)[0]
         return np.concatenate([thumb - other, COMFORT * (angles - natural)])
 
-    bounds = anatomy.lower[columns], anatomy.upper[columns]
-    found = least_squares(residuals, np.clip(natural, *bounds), bounds=bounds, x_scale=1.0, diff_step=1e-4)
+    lower, upper = anatomy.lower[columns], anatomy.upper[columns]
+    lower[0] = min(LEAST_ABDUCTION, upper[0] - 0.1)
+    found = least_squares(residuals, np.clip(natural, lower, upper), bounds=(lower, upper), x_scale=1.0, diff_step=1e-4)
     return editor.with_dof(state, dict(zip(ABDUCTED, found.x.tolist(), strict=True)))

@@ -298,7 +298,8 @@ class ReviewStore:
             versions: of the program.
 
         Raises:
-            ConflictError: the lease has ended, or a grasp is accepted that was not verified and not overruled.
+            ConflictError: the lease has ended, or a grasp is accepted that was not verified and not overruled, or
+                that was never measured.
             InputError: a rejection without a reason, or a text that is too long.
         """
         uid = checked_text("uid", uid or secrets.token_hex(16), 64)
@@ -323,7 +324,10 @@ class ReviewStore:
                 doubt = "was not verified" if verdict is None else f"does not hold: {verdict.reason}"
                 raise ConflictError(f"this grasp {doubt}", remedy="verify it, or overrule with a reason")
             now = self._clock()
-            measures = dict(verdict.measures) if verdict else json.loads(row.measures or "null")
+            known = json.loads(row.measures or "null") if after == before else None
+            measures = dict(verdict.measures) if verdict else known
+            if action is Action.ACCEPT and measures is None:
+                raise ConflictError("this grasp was never measured", remedy="verify it first, also to overrule")
             decision = Decision(
                 uid=uid,
                 item_key=row.key,
@@ -335,7 +339,7 @@ class ReviewStore:
                 overruled=overruled,
                 before=before,
                 after=after,
-                measures=measures if verdict or after == before else None,
+                measures=measures,
                 seconds=now - row.leased_at,
                 versions=versions or {},
             )

@@ -42,7 +42,8 @@ def entry(number: int, object_name: str = "025_mug", kind: int = 9, wanted: int 
         shake_translation=None,
         shake_rotation=None,
     )
-    return Entry(item, grasp(number, kind), None)
+    measures = {name: [0.001] * 6 if m.shape else 0.001 for name, m in MEASURES.items()}
+    return Entry(item, grasp(number, kind), measures)
 
 
 def fill(store: ReviewStore, count: int, **options: object) -> None:

@@ -107,7 +107,7 @@ def test_a_long_session_forgets_the_middle_but_not_the_beginning():
 
 
 def test_presets_move_the_thumb_only_and_mean_what_they_say(editor, flat):
-    bent = editor.with_dof(flat, {"index.mcp.flexion": 0.8, "index.pip.flexion": 0.6, "middle.mcp.flexion": 0.8})
+    bent = editor.with_dof(flat, {"index.mcp.flexion": 0.9, "index.pip.flexion": 1.0, "index.dip.flexion": 0.5})
     for name in THUMB_PRESETS:
         state = thumb_preset(editor, bent, name)
         assert set(np.flatnonzero(state.pose != bent.pose) // 3) <= {12, 13, 14}

@@ -94,6 +94,8 @@ def test_nothing_is_accepted_unverified_unless_overruled(store):
     assert store.item(lease.item.number).state is ItemState.ACCEPTED
     accept(store, "ada")
     assert store.log()[-1].overruled == "looks right"
+    with pytest.raises(ConflictError, match="never measured"):
+        store.decide(store.acquire("ada").token, Action.ACCEPT, grasp(98), overruled="trust me")
     # the verdict is of this object only
     store.fill([entry(7, "011_banana")])
     other = store.acquire("ada", QueueFilter(object_name="011_banana"))
