@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from yaff.errors import ConfigError
+from yaff.search.eigengrasp_config import EigengraspConfig
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ class SearchConfig:
     physics: PhysicsConfig = field(default_factory=PhysicsConfig)
     pregrasp: PregraspConfig = field(default_factory=PregraspConfig)
     select: SelectionConfig = field(default_factory=SelectionConfig)
+    eigengrasp: EigengraspConfig = field(default_factory=EigengraspConfig)
+    """Of the baseline planner only."""
 
     def __post_init__(self) -> None:
         counts = {
