@@ -12,9 +12,10 @@ from yaff.geometry.signed_distance import SignedDistanceGrid
 from yaff.geometry.transforms import apply, invert, make_transform, rotation_from_axis_angle
 from yaff.grasp.batch import Grasps
 from yaff.hand import HandModel
+from yaff.scene.ball_cover import spread_points
 from yaff.scene.feasibility import Feasibility, FeasibilityConfig, Infeasible, Obstacle, feasibility
 from yaff.scene.plane import Plane
-from yaff.scene.posed_hands import pose_hands, spread_vertices
+from yaff.scene.posed_hands import pose_hands
 
 Array = np.ndarray
 
@@ -221,7 +222,7 @@ class TestApproach:
             pregrasp_wrist_rotation=rng.normal(size=(4, 3)).astype(np.float32),
             pregrasp_translation=rng.normal(size=(4, 3)).astype(np.float32),
         )
-        followed = spread_vertices(hand.template, 50)
+        followed = spread_points(hand.template, 50)
         hands = pose_hands(hand, grasps, path_steps=40, path_vertices=50)
         start = hand.vertices(
             np.asarray(grasps.pregrasp_pose, np.float64),
@@ -247,7 +248,7 @@ class TestApproach:
         assert verdict.code[0] == Infeasible.FEASIBLE
 
     def test_vertices_that_are_followed_are_spread_over_the_hand(self, hand: HandModel) -> None:
-        chosen = spread_vertices(hand.template, 128)
+        chosen = spread_points(hand.template, 128)
         assert len(np.unique(chosen)) == 128
         distance = np.linalg.norm(hand.template[:, None] - hand.template[chosen], axis=2).min(1)
         assert distance.max() < 0.015

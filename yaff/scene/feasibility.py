@@ -15,6 +15,7 @@ from yaff.errors import InputError
 from yaff.geometry.transforms import invert
 from yaff.grasp.batch import Grasps
 from yaff.hand import HandModel
+from yaff.scene.ball_cover import BallCover
 from yaff.scene.plane import Plane
 from yaff.scene.posed_hands import PosedHands, pose_hands
 
@@ -162,6 +163,16 @@ class _Neighbour:
         outside = np.maximum(np.abs(local - self.centre) - self.half, 0.0)
         return np.sqrt(np.einsum("...i,...i->...", outside, outside))
 
+    def nearest(self, cover: BallCover, rows: Integer[Array, "r"], limit: Float[Array, "r"]) -> Float64[Array, "r"]:
+        """Least signed distance of these clouds to the neighbour, where it is below ``limit``."""
+        return cover.nearest(
+            rows,
+            limit,
+            lambda points: self.box_distance(self.local(points)),
+            lambda points: self.sdf.distance(self.local(points)),
+            self.sdf.spacing,
+        )
+
 
 def hand_feasibility(
     hands: PosedHands, neighbours: Sequence[_Neighbour], plane: Plane | None, config: FeasibilityConfig
@@ -174,9 +185,11 @@ def hand_feasibility(
         height = plane.height(hands.skin).min(axis=1)
         clearance = np.minimum(clearance, height)
         table_excess = np.maximum(-height - config.table_penetration, _forearm_excess(hands, plane, config))
-    nearest = np.full(n, np.inf)
+    nearest, everyone = np.full(n, np.inf), np.arange(n)
     for neighbour in neighbours:
-        nearest = np.minimum(nearest, _nearest(neighbour, hands.skin, np.minimum(clearance, nearest)))
+        # what is above both the clearance so far and zero changes neither the clearance nor the code
+        limit = np.maximum(np.minimum(clearance, nearest), 0.0)
+        nearest = np.minimum(nearest, neighbour.nearest(hands.skin_cover, everyone, limit))
     clearance = np.minimum(clearance, nearest)
     neighbour_excess = -nearest - config.neighbour_penetration
 
@@ -186,29 +199,8 @@ def hand_feasibility(
     code[blocked & by_table] = Infeasible.TABLE
     code[blocked & ~by_table] = Infeasible.NEIGHBOUR
     free = np.flatnonzero(~blocked)
-    code[free[_path_blocked(hands.path[free], neighbours, plane, config)]] = Infeasible.UNREACHABLE
+    code[free[_path_blocked(hands, free, neighbours, plane, config)]] = Infeasible.UNREACHABLE
     return Feasibility(code, clearance.astype(np.float32))
-
-
-def _nearest(neighbour: _Neighbour, skin: Float64[Array, "n v 3"], limit: Float64[Array, "n"]) -> Float64[Array, "n"]:
-    """Least signed distance of each hand to a neighbour; infinite where it cannot be below ``limit``.
-
-    The box bounds the distance from below, so points whose box distance exceeds the limit need no look-up; one
-    grid spacing is allowed for the error of interpolation.
-    """
-    result = np.full(len(skin), np.inf)
-    reach = np.maximum(limit, 0.0) + neighbour.sdf.spacing
-    middle = 0.5 * (skin.min(1) + skin.max(1))
-    radius = np.sqrt(np.max(np.sum((skin - middle[:, None]) ** 2, axis=2), axis=1))
-    rows = np.flatnonzero(neighbour.box_distance(neighbour.local(middle)) - radius <= reach)
-    if not len(rows):
-        return result
-    local = neighbour.local(skin[rows])
-    near = neighbour.box_distance(local) <= reach[rows, None]
-    distance = np.full(near.shape, np.inf)
-    distance[near] = neighbour.sdf.distance(local[near])
-    result[rows] = distance.min(axis=1)
-    return result
 
 
 def _forearm_excess(hands: PosedHands, plane: Plane, config: FeasibilityConfig) -> Float64[Array, "n"]:
@@ -220,18 +212,22 @@ def _forearm_excess(hands: PosedHands, plane: Plane, config: FeasibilityConfig) 
 
 
 def _path_blocked(
-    path: Float64[Array, "n s p 3"], neighbours: Sequence[_Neighbour], plane: Plane | None, config: FeasibilityConfig
-) -> Bool[Array, "n"]:
-    blocked = np.zeros(len(path), bool)
-    if path.size == 0:
+    hands: PosedHands,
+    rows: Integer[Array, "r"],
+    neighbours: Sequence[_Neighbour],
+    plane: Plane | None,
+    config: FeasibilityConfig,
+) -> Bool[Array, "r"]:
+    """Whether the approach of these hands is blocked."""
+    blocked = np.zeros(len(rows), bool)
+    steps = hands.path.shape[1]
+    if steps == 0:
         return blocked
     if plane is not None:
-        blocked |= plane.height(path).min(axis=(1, 2)) < -config.path_penetration
+        blocked |= plane.height(hands.path[rows]).min(axis=(1, 2)) < -config.path_penetration
     for neighbour in neighbours:
-        rows = np.flatnonzero(~blocked)
-        local = neighbour.local(path[rows])
-        inside = neighbour.box_distance(local) <= 0.0  # only there can a distance be negative
-        deep = np.zeros(inside.shape, bool)
-        deep[inside] = neighbour.sdf.distance(local[inside]) < -config.path_penetration
-        blocked[rows] = deep.any(axis=(1, 2))
+        free = np.flatnonzero(~blocked)
+        clouds = (rows[free][:, None] * steps + np.arange(steps)).reshape(-1)
+        depth = neighbour.nearest(hands.path_cover, clouds, np.full(len(clouds), -config.path_penetration))
+        blocked[free] = (depth.reshape(-1, steps) < -config.path_penetration).any(axis=1)
     return blocked

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Float64, Int64
 
 from yaff.geometry.transforms import axis_angle_from_rotation, rotation_from_axis_angle
 from yaff.grasp.batch import Grasps
 from yaff.hand import HandModel
+from yaff.scene.ball_cover import BallCover, balls, spread_points
 
 Array = np.ndarray
+
+SKIN_BALLS = 48
+"""Balls round the skin of a hand: more of them are tighter, but each has to be looked at."""
+PATH_BALLS = 16
+"""Balls round the vertices that follow the approach."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +33,23 @@ class PosedHands:
     """The root joint at the grasp."""
     forearm: Float64[Array, "n 3"]
     """Unit vectors from the wrist to the elbow, the wrist held straight."""
+    skin_balls: Int64[Array, "c w"]
+    """Vertices of the skin that lie together; see :func:`yaff.scene.ball_cover.balls`."""
+    path_balls: Int64[Array, "b u"]
+    """Those of the path."""
 
     def __len__(self) -> int:
         return len(self.skin)
+
+    @cached_property
+    def skin_cover(self) -> BallCover:
+        """Balls round the skin of each hand."""
+        return BallCover(self.skin, self.skin_balls)
+
+    @cached_property
+    def path_cover(self) -> BallCover:
+        """Balls round the path, one cloud for each hand and step: row ``hand * s + step``."""
+        return BallCover(self.path.reshape(-1, *self.path.shape[2:]), self.path_balls)
 
 
 def pose_hands(hand: HandModel, grasps: Grasps, path_steps: int = 6, path_vertices: int = 128) -> PosedHands:
@@ -42,7 +63,7 @@ def pose_hands(hand: HandModel, grasps: Grasps, path_steps: int = 6, path_vertic
         path_steps: poses of the approach.
         path_vertices: skin vertices that follow it.
     """
-    vertices = spread_vertices(hand.template, path_vertices)
+    vertices = spread_points(hand.template, path_vertices)
     start = np.asarray(grasps.pregrasp_wrist_rotation, np.float64)
     end = np.asarray(grasps.wrist_rotation, np.float64)
     R_start = rotation_from_axis_angle(start)
@@ -67,17 +88,9 @@ def pose_hands(hand: HandModel, grasps: Grasps, path_steps: int = 6, path_vertic
         path=np.stack(steps, axis=1) if steps else np.zeros((len(grasps), 0, len(vertices), 3)),
         wrist=T_object_hand[:, :3, 3],
         forearm=T_object_hand[:, :3, :3] @ (straight / np.linalg.norm(straight)),
+        skin_balls=balls(hand.template, SKIN_BALLS),
+        path_balls=balls(hand.template[vertices], PATH_BALLS),
     )
-
-
-def spread_vertices(template: Float[Array, "v 3"], count: int) -> Int[Array, "c"]:
-    """Indices of vertices spread evenly over the skin, by farthest-point sampling from vertex 0; sorted."""
-    chosen = np.zeros(min(count, len(template)), np.int64)
-    distance = np.full(len(template), np.inf)
-    for k in range(1, len(chosen)):
-        distance = np.minimum(distance, np.sum((template - template[chosen[k - 1]]) ** 2, axis=1))
-        chosen[k] = distance.argmax()
-    return np.sort(chosen)
 
 
 def _between(start: Float[Array, "n c"], end: Float[Array, "n c"], share: float) -> Float64[Array, "n c"]:

@@ -86,7 +86,7 @@ def support_plane(
     config = config or SupportConfig()
     bodies = _bodies(Ts_camera_object, points, masses, centres_of_mass)
     views = np.eye(4)[None] if Ts_camera_view is None or not len(Ts_camera_view) else Ts_camera_view
-    best = _best_hypothesis(_hypotheses(bodies, views[:, :3, 3]), views[:, :3, :3], bodies, config)
+    best = _best_hypothesis(*_hypotheses(bodies, views[:, :3, 3]), views[:, :3, :3], bodies, config)
     for _ in range(config.refinements):
         best = _refit(best, bodies, config)
     return replace(best, source="objects")
@@ -126,32 +126,40 @@ def _bodies(
     return bodies
 
 
-def _hypotheses(bodies: list[_Body], cameras: Float64[Array, "v 3"]) -> list[Plane]:
-    """Faces of the hull of everything with all cameras above them, upside in."""
+def _hypotheses(
+    bodies: list[_Body], cameras: Float64[Array, "v 3"]
+) -> tuple[Float64[Array, "h 3"], Float64[Array, "h"]]:
+    """Normals and offsets of the faces of the hull of everything with all cameras above them, upside in."""
     hull = ConvexHull(np.concatenate([b.corners for b in bodies]))
-    equations = np.unique(np.round(hull.equations, 6), axis=0)
-    faces = [Plane(-e[:3] / np.linalg.norm(e[:3]), float(-e[3] / np.linalg.norm(e[:3]))) for e in equations]
-    planes = [face for face in faces if (face.height(cameras) > 0.0).all()]
-    return planes or faces  # a camera that goes all round: every face has it on the wrong side once
+    faces = -np.unique(np.round(hull.equations, 6), axis=0)
+    faces /= np.linalg.norm(faces[:, :3], axis=1)[:, None]
+    normals, offsets = faces[:, :3], faces[:, 3]
+    above = ((cameras @ normals.T + offsets) > 0.0).all(axis=0)
+    # a camera that goes all round: every face has it on the wrong side once
+    return (normals[above], offsets[above]) if above.any() else (normals, offsets)
 
 
 def _best_hypothesis(
-    planes: list[Plane], rotations: Float64[Array, "v 3 3"], bodies: list[_Body], config: SupportConfig
+    normals: Float64[Array, "h 3"],
+    offsets: Float64[Array, "h"],
+    rotations: Float64[Array, "v 3 3"],
+    bodies: list[_Body],
+    config: SupportConfig,
 ) -> Plane:
     """The plane of the highest score; planes whose upper bound cannot win are not looked at."""
-    normals, offsets = np.stack([p.normal for p in planes]), np.array([p.offset for p in planes])
     lowest = np.stack([(b.corners @ normals.T + offsets).min(0) for b in bodies], axis=1)
     contact = np.exp(-((lowest / config.contact) ** 2))
     prior = config.upright * np.maximum(0.0, normals @ (rotations @ _UP_AND_BACK).T).mean(1)
     bound = prior + contact.sum(1)
-    best, best_score = -1, -np.inf
+    best, best_score = Plane(normals[0], float(offsets[0])), -np.inf
     for row in np.argsort(-bound, kind="stable"):
         if bound[row] <= best_score:
             break
-        score = prior[row] + _support(planes[row], bodies, contact[row], config)
+        plane = Plane(normals[row], float(offsets[row]))
+        score = prior[row] + _support(plane, bodies, contact[row], config)
         if score > best_score:
-            best, best_score = int(row), score
-    return planes[best]
+            best, best_score = plane, score
+    return best
 
 
 def _support(plane: Plane, bodies: list[_Body], contact: Float64[Array, "k"], config: SupportConfig) -> float:
