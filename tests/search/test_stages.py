@@ -257,3 +257,13 @@ def test_an_unknown_type_and_an_empty_budget_are_refused(rig: HandRig, can: Obje
         search_pair(rig, can, 34, SMALL, seed=0)
     with pytest.raises(ConfigError, match=r"refine\.batch is 0"):
         SearchConfig(refine=RefinementConfig(batch=0))
+
+
+def test_refinement_moves_only_what_is_free(rig: HandRig, can: ObjectModel, pairs: OppositionPairs) -> None:
+    kind = GRASP_TYPES[9]
+    start = propose(rig, kind, can, pairs, ProposalConfig(candidates=64), 4, np.random.default_rng(0))
+    free = np.array([name.startswith("thumb.") for name in rig.anatomy.names])
+    refined = Refiner(rig, kind, can, RefinementConfig(iterations=20)).refine(start, free_dof=free, free_wrist=False)
+    assert np.allclose(refined.T_object_hand, start.T_object_hand, atol=1e-6)
+    assert np.allclose(refined.dof[:, ~free], start.dof[:, ~free], atol=1e-6)
+    assert np.abs(refined.dof[:, free] - start.dof[:, free]).max() > 0.01

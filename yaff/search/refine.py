@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from yaff.geometry.signed_distance import TorchSignedDistance
@@ -61,8 +62,16 @@ class Refiner:
         self._pairs = torch.tensor(first), torch.tensor(second)
         self._sphere_reach = torch.tensor(radii[first] + radii[second], dtype=torch.float32)
 
-    def refine(self, candidates: Candidates) -> Candidates:
-        """Descend from these candidates; the score of the result is its loss, and the order is kept."""
+    def refine(
+        self, candidates: Candidates, *, free_dof: Bool[np.ndarray, "dof"] | None = None, free_wrist: bool = True
+    ) -> Candidates:
+        """Descend from these candidates; the score of the result is its loss, and the order is kept.
+
+        Args:
+            candidates: where to start.
+            free_dof: which degrees of freedom may move; all of them if not given.
+            free_wrist: whether the wrist may move.
+        """
         config = self._config
         rotation = torch.tensor(candidates.T_object_hand[:, :3, :3], dtype=torch.float32)
         origin = torch.tensor(candidates.T_object_hand[:, :3, 3], dtype=torch.float32)
@@ -80,6 +89,7 @@ class Refiner:
             return rotation @ rotation_from_axis_angle(turn * per_wrist), origin + move, start + bend * per_finger
 
         # contact points and normals change hands on the way, so that a step may also lead up: the best state is kept
+        may_bend = None if free_dof is None else torch.tensor(free_dof, dtype=torch.float32)
         best = torch.full((len(origin),), torch.inf)
         kept = [tensor.detach().clone() for tensor in (move, turn, bend)]
         for iteration in range(config.iterations + 1):
@@ -93,10 +103,16 @@ class Refiner:
             if iteration == config.iterations:
                 break
             loss.sum().backward()
+            if not free_wrist:
+                move.grad = turn.grad = None  # Adam leaves alone what has no gradient
+            if may_bend is not None and bend.grad is not None:
+                bend.grad *= may_bend
             optimiser.step()
             schedule.step()
             with torch.no_grad():
                 allowed = torch.clip(start + bend * per_finger, self._limits[0], self._limits[1])
+                if may_bend is not None:  # what may not move stays, even beyond its limits
+                    allowed = torch.where(may_bend > 0.0, allowed, start)
                 bend.copy_((allowed - start) / per_finger)
         with torch.no_grad():
             for place, tensor in zip(kept, (move, turn, bend), strict=True):
