@@ -174,6 +174,12 @@ def test_code_is_never_run(tmp_path, right, hidden):
         (io.BytesIO, r"_io\.BytesIO"),
         (eval, r"builtin.*eval"),
         (getattr, r"builtin.*getattr"),
+        (exec, r"builtin.*exec"),
+        (np.frombuffer, r"numpy.*frombuffer"),
+        (np.memmap, r"numpy.*memmap"),
+        (np.random.default_rng, r"numpy\.random"),
+        (sparse.load_npz, r"scipy\.sparse.*load_npz"),
+        (pickle.loads, r"pickle\.loads"),
     ],
 )
 def test_other_classes_are_refused_by_name(tmp_path, evil, name):
@@ -194,6 +200,22 @@ def test_reconstruction_of_anything_else_is_refused(tmp_path):
         read_arrays(path)
     path.write_bytes(b"\x80\x02U\x03pidQ.")
     with pytest.raises(FormatError, match="outside itself"):
+        read_arrays(path)
+
+
+def test_what_a_pickle_may_name_it_cannot_change(tmp_path):
+    """The build opcode sets attributes of whatever was named: of stand-ins it sets the state, of the rest nothing."""
+    path = tmp_path / "x.pkl"
+    for named in (b"ccopy_reg\n_reconstructor\n", b"c_codecs\nencode\n", b"cchumpy.ch\nCh\n", b"cnumpy\nndarray\n"):
+        path.write_bytes(b"\x80\x02}U\x01a" + named + b"N}U\x05arrayK\x01s\x86bs.")
+        with pytest.raises(FormatError, match="cannot be read as a pickle"):
+            read_arrays(path)
+
+
+def test_a_pickle_within_itself_is_refused(tmp_path):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(b"\x80\x02}U\x01acchumpy.ch\nCh\n)\x81q\x01}U\x01xh\x01sbs.")  # a Ch whose array it is itself
+    with pytest.raises(FormatError, match="cannot be read as a pickle"):
         read_arrays(path)
 
 
@@ -228,6 +250,11 @@ def test_a_truncated_file_is_refused(folder):
         ("weights", lambda a: a.astype(str), "weights does not hold numbers"),
         ("weights", lambda a: a * 2.0, "row 0 of weights sums to 2"),
         ("kintree_table", lambda a: a[:, ::-1], "parents are"),
+        ("hands_mean", lambda a: a[:6], r"hands_mean has shape \(6,\)"),
+        ("hands_mean", lambda a: a + np.nan, "the pose mean holds NaN"),
+        ("hands_components", lambda a: a[:6], r"hands_components has shape \(6, 45\)"),
+        ("hands_components", lambda a: None, "lacks 'hands_components'"),
+        ("hands_components", lambda a: a * 0.0, "do not span"),
         ("v_template", lambda a: a * np.array([-1.0, 1.0, 1.0]), "this is the left hand, not the right one"),
     ],
 )
@@ -241,6 +268,14 @@ def test_arrays_are_checked(tmp_path, right, key, change, message):
     with pytest.raises(FormatError, match=message) as error:
         read_mano_file(path, "right")
     assert "MANO_RIGHT.pkl" in str(error.value)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_the_hand_of_the_other_side_is_refused(tmp_path, side):
+    other = "left" if side == "right" else "right"
+    (tmp_path / MANO_FILES[side]).write_bytes(mano_pickle(load_hand(other)))
+    with pytest.raises(FormatError, match=f"this is the {other} hand, not the {side} one"):
+        load_hand(side, tmp_path)
 
 
 def test_the_built_in_hand_is_used_where_no_licensed_one_is(tmp_path, right):

@@ -26,7 +26,7 @@ class PoseComponents:
     """A mean pose and 45 directions in the space of poses, the most telling first.
 
     Raises:
-        InputError: another shape, NaN, or components that do not span all poses.
+        InputError: NaN, or components that do not span all poses.
     """
 
     mean: Float[Array, "45"]
@@ -35,10 +35,10 @@ class PoseComponents:
     """One component in each row; MANO's need not be of unit length."""
 
     def __post_init__(self) -> None:
-        for name, shape in (("mean", (45,)), ("components", (45, 45))):
+        for name in ("mean", "components"):
             values = np.array(getattr(self, name), np.float64)
-            if values.shape != shape or not np.isfinite(values).all():
-                raise InputError(f"{name} of the pose components is not {shape} finite numbers")
+            if not np.isfinite(values).all():
+                raise InputError(f"the pose {name} holds NaN or infinity")
             values.setflags(write=False)
             object.__setattr__(self, name, values)
         if np.linalg.cond(self.components) > 1e8:
