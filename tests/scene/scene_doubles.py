@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
-from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
+from yaff.geometry.transforms import make_transform, quaternion_wxyz_from_rotation, rotation_from_axis_angle
 from yaff.scene.ycb_video_writer import write_frame
 
 Array = np.ndarray
@@ -110,3 +111,37 @@ def write_tree(root: Path, scene: int, tables: dict[int, tuple[list[int], Array]
             points=[np.zeros((1, 3)) + 0.01] * len(index),
             T_camera_world=np.eye(4),
         )
+
+
+def write_bop(root: Path, scene: int, tables: dict[int, tuple[list[int], Array]], unit: float = 1000.0) -> None:
+    """A BOP tree of one scene, ``unit`` to the metre: (object ids, poses) by frame."""
+    folder = root / f"{scene:06d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    truth, cameras = {}, {}
+    for frame, (index, poses) in tables.items():
+        truth[str(frame)] = [
+            {"cam_R_m2c": T[:3, :3].ravel().tolist(), "cam_t_m2c": (unit * T[:3, 3]).tolist(), "obj_id": i}
+            for i, T in zip(index, poses, strict=True)
+        ]
+        cameras[str(frame)] = {"cam_K": INTRINSICS.ravel().tolist(), "depth_scale": 0.1}
+    (folder / "scene_gt.json").write_text(json.dumps(truth))
+    (folder / "scene_camera.json").write_text(json.dumps(cameras))
+
+
+def write_pose_table(path: Path, scenes: dict[int, dict[int, tuple[list[int], Array]]]) -> None:
+    """A pose table of rows: (indices, poses) by frame by scene."""
+    rows = [
+        (scene, frame, i, T)
+        for scene, frames in scenes.items()
+        for frame, (index, poses) in frames.items()
+        for i, T in zip(index, poses, strict=True)
+    ]
+    np.savez(
+        path,
+        scene=np.array([row[0] for row in rows]),
+        frame=np.array([row[1] for row in rows]),
+        object=np.array([row[2] for row in rows]),
+        quaternion_wxyz=quaternion_wxyz_from_rotation(np.stack([row[3][:3, :3] for row in rows])),
+        translation_m=np.stack([row[3][:3, 3] for row in rows]),
+        intrinsics=INTRINSICS,
+    )

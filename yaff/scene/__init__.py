@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from yaff.scene.arrangements import Arrangements, group_arrangements
+    from yaff.scene.bop import BopReader
     from yaff.scene.feasibility import Feasibility, FeasibilityConfig, Infeasible
     from yaff.scene.frames import BadFrame, FrameTable, SceneReader
     from yaff.scene.plane import Plane
+    from yaff.scene.pose_table import PoseTableReader
     from yaff.scene.posed_hands import PosedHands, pose_hands
     from yaff.scene.projection import compose_wrist, compose_wrist_pairs
+    from yaff.scene.recognise import open_scenes
     from yaff.scene.render import Renderer, RenderMesh, RenderResult, make_renderer
     from yaff.scene.support import SupportConfig, support_plane, viewpoints
     from yaff.scene.support_depth import DepthConfig, refine_with_depth
@@ -25,12 +28,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Arrangements",
     "BadFrame",
+    "BopReader",
     "DepthConfig",
     "Feasibility",
     "FeasibilityConfig",
     "FrameTable",
     "Infeasible",
     "Plane",
+    "PoseTableReader",
     "PosedHands",
     "RenderMesh",
     "RenderResult",
@@ -45,6 +50,7 @@ __all__ = [
     "generate_scenes",
     "group_arrangements",
     "make_renderer",
+    "open_scenes",
     "pose_hands",
     "refine_with_depth",
     "support_plane",
@@ -54,12 +60,14 @@ __all__ = [
 _HOME = {
     "Arrangements": "arrangements",
     "BadFrame": "frames",
+    "BopReader": "bop",
     "DepthConfig": "support_depth",
     "Feasibility": "feasibility",
     "FeasibilityConfig": "feasibility",
     "FrameTable": "frames",
     "Infeasible": "feasibility",
     "Plane": "plane",
+    "PoseTableReader": "pose_table",
     "PosedHands": "posed_hands",
     "RenderMesh": "render",
     "RenderResult": "render",
@@ -74,6 +82,7 @@ _HOME = {
     "generate_scenes": "synthetic",
     "group_arrangements": "arrangements",
     "make_renderer": "render",
+    "open_scenes": "recognise",
     "pose_hands": "posed_hands",
     "refine_with_depth": "support_depth",
     "support_plane": "support",

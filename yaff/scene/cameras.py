@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Float64
@@ -55,3 +55,14 @@ def clip_boxes(boxes: Float[Array, "k 4"], size: tuple[int, int]) -> Float64[Arr
     """Boxes cut to an image of ``size`` = (width, height); those outside end with no area at its border."""
     limit = np.array([size[0] - 1, size[1] - 1, size[0] - 1, size[1] - 1], np.float64)
     return np.clip(boxes, 0.0, limit)
+
+
+def _pinhole(fx: float, fy: float, cx: float, cy: float) -> Float64[Array, "3 3"]:
+    return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
+
+
+YCB_VIDEO_CAMERAS: Mapping[range, Float64[Array, "3 3"]] = {
+    range(0, 60): _pinhole(1066.778, 1067.487, 312.9869, 241.3109),
+    range(60, 92): _pinhole(1077.836, 1078.189, 323.7872, 279.6921),
+}
+"""Pinhole matrices of YCB-Video by video, pixels, 640x480 (Xiang et al. 2018, files ``cameras/*.json``)."""

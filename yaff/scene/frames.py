@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -102,7 +103,15 @@ class BadFrame:
 
 @runtime_checkable
 class SceneReader(Protocol):
-    """A dataset of scenes: object poses always, images where it has them."""
+    """A dataset of scenes: object poses always, images where it has them.
+
+    A reader holds no open file and can be pickled: it travels to worker processes.
+    """
+
+    @property
+    def root(self) -> Path:
+        """The folder of the dataset, where ``models/`` and ``image_sets/`` are looked for."""
+        ...
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -117,10 +126,14 @@ class SceneReader(Protocol):
         """The frame numbers of a scene, ascending."""
         ...
 
+    def content_key(self, scene: int) -> str:
+        """A digest that changes when what :meth:`read` gives for the scene may have changed."""
+        ...
+
     def read(
         self, scene: int, frames: Sequence[int] | None = None, skip_bad: bool = False
     ) -> tuple[FrameTable, tuple[BadFrame, ...]]:
-        """Poses of the given frames (default: all) of a scene, validated.
+        """Poses of the given frames (default: all) of a scene, validated; ascending, whatever the order in the files.
 
         Raises:
             FrameError: a frame that cannot be read or names an unknown object, unless ``skip_bad``.

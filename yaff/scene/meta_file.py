@@ -13,18 +13,15 @@ import scipy.io
 from jaxtyping import Float64, UInt8
 from scipy.io.matlab import MatReadError
 
-from yaff.errors import FrameError, PoseError
+from yaff.errors import FrameError
 from yaff.geometry.transforms import check_rigid
+from yaff.scene.mat_file import read_numbers
+from yaff.scene.pose_checks import YCB_VIDEO_INDICES, check_distances, check_indices
 
 Array = np.ndarray
 
 VARIABLES = ("cls_indexes", "poses", "intrinsic_matrix", "factor_depth")
 """What is read; the 3.7 MB ``vertmap`` beside them is skipped, which makes reading four times as fast."""
-
-YCB_VIDEO_INDICES = range(1, 22)
-
-_FAR = 50.0
-"""Metres. A pose further away than this was written in another unit."""
 
 _COPY_AGAIN = "copy the file again from the dataset, or skip the frame with --skip-bad-frames"
 
@@ -85,9 +82,14 @@ def read_meta(path: Path, *, frame: int, scene: int, known: Collection[int] = YC
 def _load(path: Path, where: str) -> dict[str, object]:
     try:
         # scipy only warns about a variable it cannot decode; its absence is what is reported here
-        with path.open("rb") as stream, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return scipy.io.loadmat(stream, variable_names=VARIABLES)
+        with path.open("rb") as stream:
+            found = read_numbers(stream, VARIABLES)
+            if found is not None and len(found) == len(VARIABLES):
+                return dict(found)
+            stream.seek(0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return scipy.io.loadmat(stream, variable_names=VARIABLES)
     except FileNotFoundError:
         raise FrameError(
             "meta.mat is missing",
@@ -113,15 +115,7 @@ def _numbers(value: object, name: str, where: str) -> Float64[Array, "*shape"]:
 
 def _indices(value: object, known: Collection[int], where: str) -> UInt8[Array, "n"]:
     index = _numbers(value, "cls_indexes", where).ravel()
-    unknown = [f"{i:g}" for i in index if not np.isfinite(i) or int(i) != i or int(i) not in known]
-    if unknown:
-        valid = f"{min(known)} to {max(known)}" if known else "none"
-        raise FrameError(
-            f"unknown class index {', '.join(unknown)}",
-            where=where,
-            remedy=f"valid indices are {valid} (the lines of image_sets/classes.txt);"
-            " correct the file, or skip the frame with --skip-bad-frames",
-        )
+    check_indices(index, known, where=where, listing=" (the lines of image_sets/classes.txt)")
     return index.astype(np.uint8)
 
 
@@ -142,13 +136,7 @@ def _poses(value: object, count: int, where: str) -> Float64[Array, "n 4 4"]:
     Ts_camera_object[:, :3] = poses.transpose(2, 0, 1)
     Ts_camera_object[:, 3, 3] = 1.0
     check_rigid(Ts_camera_object, where=where)
-    distance = np.linalg.norm(Ts_camera_object[:, :3, 3], axis=1).max(initial=0.0)
-    if distance > _FAR:
-        raise PoseError(
-            f"an object is {distance:.4g} m from the camera",
-            where=where,
-            remedy="translations must be in metres; these look like millimetres",
-        )
+    check_distances(Ts_camera_object, where=where, unit="metres")
     return Ts_camera_object
 
 

@@ -1,22 +1,33 @@
-"""YCB-Video in its native layout: ``ROOT/data/SSSS/FFFFFF-{meta.mat,color.png,depth.png,label.png}``."""
+"""YCB-Video in its native layout: ``ROOT/data/SSSS/FFFFFF-{meta.mat,color.png,depth.png,label.png}``.
+
+A scene that is read whole is indexed: its poses go to the cache as a few arrays, under a digest of the names, sizes and
+times of its ``meta.mat`` files. Listing a folder tells whether the index still stands.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, UInt8
-from PIL import Image, UnidentifiedImageError
 
 from yaff.errors import FrameError, MissingFileError, PoseError
+from yaff.objects.cache import content_key
 from yaff.scene.frames import BadFrame, FrameTable
-from yaff.scene.meta_file import YCB_VIDEO_INDICES, FrameMeta, read_meta
+from yaff.scene.images import read_image
+from yaff.scene.meta_file import FrameMeta, read_meta
+from yaff.scene.pose_checks import YCB_VIDEO_INDICES
+from yaff.scene.scene_index import SceneIndex, indexed
 
 Array = np.ndarray
 
-_SUFFIX = "-meta.mat"
+_META = "meta.mat"
+_KINDS = (_META, "box.txt", "color.png", "depth.png", "label.png")
+_READER = "ycb-video 1"
+"""Part of the key of an index; changes when this program reads the same files differently."""
 
 
 class YcbVideoReader:
@@ -26,6 +37,7 @@ class YcbVideoReader:
         root: the folder that contains ``data/``.
         known: class indices that may occur in ``meta.mat``.
         image_size: width and height that every image must have, pixels.
+        cache: folder for the index of each scene; none is kept without it.
 
     Raises:
         MissingFileError: there is no ``data`` folder in ``root``.
@@ -36,8 +48,10 @@ class YcbVideoReader:
         root: Path | str,
         known: Collection[int] = YCB_VIDEO_INDICES,
         image_size: tuple[int, int] = (640, 480),
+        cache: Path | None = None,
     ) -> None:
         self.root = Path(root)
+        self.cache = cache
         self._image_size = image_size
         self._known = frozenset(known)
         if not (self.root / "data").is_dir():
@@ -61,38 +75,46 @@ class YcbVideoReader:
             return tuple(sorted(int(e.name) for e in entries if e.name.isdigit() and e.is_dir()))
 
     def frame_numbers(self, scene: int) -> tuple[int, ...]:
-        """The frames of a scene that have a ``meta.mat``, ascending.
+        """The frames of a scene that have any file, ascending: one without its ``meta.mat`` is a bad frame, not none.
 
         Raises:
             MissingFileError: there is no such scene.
+            FrameError: two files of one frame, such as ``000001-meta.mat`` and ``1-meta.mat``.
         """
-        folder = self._folder(scene)
-        if not folder.is_dir():
-            present = self.scenes()
-            known = f"{present[0]} to {present[-1]} ({len(present)} scenes)" if present else "none"
-            raise MissingFileError(f"no scene {scene}", where=folder, remedy=f"scenes present: {known}")
-        with os.scandir(folder) as entries:
-            stems = (e.name[: -len(_SUFFIX)] for e in entries if e.name.endswith(_SUFFIX))
-            return tuple(sorted(int(stem) for stem in stems if stem.isdigit()))
+        return self._list(scene)[0]
+
+    def content_key(self, scene: int) -> str:
+        """A digest that changes when a file of the scene does, images included, by name, size and time."""
+        with os.scandir(self._checked_folder(scene)) as entries:
+            files = sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in entries)
+        return content_key(_READER, str(self.root.resolve()), sorted(self._known), files)
 
     def read(
         self, scene: int, frames: Sequence[int] | None = None, skip_bad: bool = False
     ) -> tuple[FrameTable, tuple[BadFrame, ...]]:
         """Poses of the given frames (default: all) of a scene; see :class:`~yaff.scene.frames.SceneReader`."""
-        numbers = self.frame_numbers(scene) if frames is None else tuple(sorted({int(f) for f in frames}))
+        everything, key = self._list(scene)
+        numbers = everything if frames is None else tuple(sorted({int(f) for f in frames}))
+        if self.cache is not None and 2 * len(numbers) > len(everything) and set(numbers) <= set(everything):
+            whole = indexed(self.cache, key, scene, lambda: self._read(scene, everything))
+            index = whole.chosen(list(numbers))
+        else:  # opening the few is cheaper than indexing all
+            index = self._read(scene, numbers)
+        for frame in index.bad[: 0 if skip_bad else 1]:
+            self._meta(scene, frame.frame)  # raises again what it raised when it was indexed
+        bad = tuple(BadFrame(str(self.path(scene, b.frame, _META)), scene, b.frame, b.reason) for b in index.bad)
+        return index.table, bad
+
+    def _read(self, scene: int, numbers: Sequence[int]) -> SceneIndex:
         good: list[int] = []
         metas: list[FrameMeta] = []
         bad: list[BadFrame] = []
         for frame in numbers:
             try:
-                meta = self._meta(scene, frame)
+                metas.append(self._meta(scene, frame))
+                good.append(frame)
             except (FrameError, PoseError) as error:
-                if not skip_bad:
-                    raise
-                bad.append(BadFrame(str(self.path(scene, frame, "meta.mat")), scene, frame, error.what))
-                continue
-            good.append(frame)
-            metas.append(meta)
+                bad.append(BadFrame(self.path(scene, frame, _META).name, scene, frame, error.what))
         table = FrameTable.from_rows(
             scene,
             good,
@@ -100,7 +122,32 @@ class YcbVideoReader:
             [m.object_index for m in metas],
             [m.Ts_camera_object for m in metas],
         )
-        return table, tuple(bad)
+        return SceneIndex(table, tuple(bad))
+
+    def _list(self, scene: int) -> tuple[tuple[int, ...], str]:
+        """Frame numbers of a scene, and the digest of its ``meta.mat`` files."""
+        folder = self._checked_folder(scene)
+        stems: set[str] = set()
+        metas: list[tuple[str, int, int]] = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                stem, _, kind = entry.name.partition("-")
+                if kind in _KINDS and stem.isdigit():
+                    stems.add(stem)
+                    if kind == _META:
+                        status = entry.stat()
+                        metas.append((stem, status.st_size, status.st_mtime_ns))
+        numbers = sorted(map(int, stems))
+        twice = [number for number, after in pairwise(numbers) if number == after]
+        if twice:
+            raise FrameError(
+                f"frame {twice[0]} is there twice under different names",
+                where=folder,
+                remedy="name files with six digits, each frame once",
+            )
+        names, sizes, times = zip(*sorted(metas), strict=True) if metas else ((), (), ())
+        files = (sorted(stems), names, np.array(sizes), np.array(times))
+        return tuple(numbers), content_key(_READER, str(self.root.resolve()), scene, sorted(self._known), *files)
 
     def colour(self, scene: int, frame: int) -> UInt8[Array, "h w 3"] | None:
         """The colour image, or None where the frame has none."""
@@ -128,28 +175,19 @@ class YcbVideoReader:
     def _folder(self, scene: int) -> Path:
         return self.root / "data" / f"{scene:04d}"
 
+    def _checked_folder(self, scene: int) -> Path:
+        folder = self._folder(scene)
+        if not folder.is_dir():
+            present = self.scenes()
+            known = f"{present[0]} to {present[-1]} ({len(present)} scenes)" if present else "none"
+            raise MissingFileError(f"no scene {scene}", where=folder, remedy=f"scenes present: {known}")
+        return folder
+
     def _meta(self, scene: int, frame: int) -> FrameMeta:
-        return read_meta(self.path(scene, frame, "meta.mat"), frame=frame, scene=scene, known=self._known)
+        return read_meta(self.path(scene, frame, _META), frame=frame, scene=scene, known=self._known)
 
     def _image(self, scene: int, frame: int, kind: str, mode: str | None) -> Array | None:
         path = self.path(scene, frame, kind)
         if not path.exists():
             return None
-        try:
-            with Image.open(path) as image:
-                pixels = np.array(image if mode is None else image.convert(mode))
-        except (OSError, SyntaxError, UnidentifiedImageError) as error:
-            raise FrameError(
-                f"the image cannot be read ({error})",
-                where=f"{path}, frame {frame} of scene {scene}",
-                remedy="copy the file again from the dataset",
-            ) from error
-        size = (pixels.shape[1], pixels.shape[0])
-        if size != self.image_size or (mode is None and pixels.ndim != 2):
-            raise FrameError(
-                f"the image is {size[0]}x{size[1]} with {pixels.ndim} dimensions, expected"
-                f" {self.image_size[0]}x{self.image_size[1]}",
-                where=f"{path}, frame {frame} of scene {scene}",
-                remedy="copy the file again from the dataset",
-            )
-        return pixels
+        return read_image(path, mode, self.image_size, where=f"{path}, frame {frame} of scene {scene}")
