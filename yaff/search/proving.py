@@ -1,0 +1,75 @@
+"""One given grasp put to the same test as what the search finds: closed in physics, measured, shaken every way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from yaff.errors import InputError
+from yaff.grasp import Grasps, ReviewState
+from yaff.objects import ObjectModel
+from yaff.search.config import SearchConfig
+from yaff.search.physics import HandWorld
+from yaff.search.planner import _PairSearch
+from yaff.search.propose import Candidates
+from yaff.search.rig import HandRig
+from yaff.taxonomy import GRASP_TYPES
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What physics made of a grasp."""
+
+    grasps: Grasps
+    """The grasp as it settled, a batch of one with every measure; ``VERIFIED``, or what is wrong as its reason."""
+    held: bool
+    """Whether the object stayed in the hand in every direction in which the type is tested."""
+    conforms: bool
+    """Whether contacts and posture agree with the type."""
+
+
+def prove_grasp(
+    rig: HandRig,
+    obj: ObjectModel,
+    grasp_type: int,
+    T_object_hand: Float[Array, "4 4"],
+    dof: Float[Array, "dof"],
+    config: SearchConfig,
+    report: Callable[[str], None] | None = None,
+) -> Proof:
+    """Close the hand on the object from this posture, measure what it settles into, and shake it.
+
+    Args:
+        rig: the hand.
+        obj: the object.
+        grasp_type: Feix number, which decides what closes and what must touch.
+        T_object_hand: the wrist.
+        dof: degrees of freedom, radians; brought within their limits.
+        config: the whole configuration of the search.
+        report: told what is being done; may raise to stop.
+
+    Raises:
+        InputError: no such type.
+        PhysicsError: PyBullet could not make hand or object.
+    """
+    if grasp_type not in GRASP_TYPES:
+        raise InputError(f"unknown grasp type {grasp_type}", remedy="a Feix number, 1 to 33")
+    say = report or (lambda stage: None)
+    search = _PairSearch(rig, GRASP_TYPES[grasp_type], obj, config, 0)
+    candidate = Candidates(T_object_hand[None], rig.anatomy.clip(dof)[None], dof[None], np.zeros(1))
+    say("closing")
+    with HandWorld(rig.model, rig.anatomy, rig.pieces, obj, config.physics) as world:
+        (attempt,) = search._close(world, candidate, np.zeros(1, np.intp))
+        say("shaking")
+        tested = search._test(world, attempt, [])
+        if tested.shaken is None or not tested.shaken.held:
+            tested = search._every_direction(world, tested)
+    say("measuring")
+    grasps = search._finish([tested])
+    held = tested.shaken is not None and tested.shaken.held
+    return Proof(grasps, held and bool(grasps.review_state[0] == ReviewState.VERIFIED), tested.conforms)
