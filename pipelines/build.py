@@ -87,7 +87,7 @@ def _build(config: BuildConfig, progress: Progress, folder: Path, log: BuildLog)
     recipes = recipes_of(config)
     names = chosen_names(config.objects.names)
     root = config.dataset_root
-    if config.dataset.kind == "ycb-video" and not root.is_dir():
+    if config.dataset.kind != "synthetic" and not root.exists():
         raise MissingFileError("dataset not found", where=root, remedy="say where it is: --dataset.root DIR")
     hand = hand_of(recipes.hand)
     progress.say(f"hand: {hand.name}, {hand.side}; objects: {len(names)} from {recipes.objects.label}")
@@ -126,7 +126,8 @@ def _search(
         if not given.is_file():
             raise MissingFileError("grasp library not found", where=given, remedy="see search.library")
         return given
-    task = SearchTask(prepared, config.search.types, config.search.seed, config.search.settings, recipes)
+    section = config.search
+    task = SearchTask(prepared, section.types, section.seed, section.settings, recipes, section.planner)
     result = search(task, folder / "library.h5", work, workforce_of(config), progress)
     log.problems += [f"{name}: {error}" for name, error in result.failed]
     return result.library

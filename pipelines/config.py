@@ -53,10 +53,11 @@ class SyntheticSection:
 class DatasetSection:
     """The frames that the grasps are projected into."""
 
-    kind: Literal["synthetic", "ycb-video"] = "synthetic"
-    """"synthetic" generates scenes first; "ycb-video" reads a YCB-Video tree."""
+    kind: Literal["synthetic", "recorded", "ycb-video"] = "synthetic"
+    """"synthetic" generates scenes first; "recorded" reads what is there: a YCB-Video folder, a BOP folder or a table
+    of poses ("ycb-video" is its older name)."""
     root: Path | None = None
-    """Folder of the dataset; a synthetic one goes to OUT/dataset when this is not set."""
+    """Folder (or pose table) of the dataset; a synthetic one goes to OUT/dataset when this is not set."""
     scenes: tuple[int, ...] = ()
     """Scenes to project; all of them when empty."""
     stride: int = 1
@@ -76,9 +77,10 @@ class ObjectsSection:
     """The objects that are grasped."""
 
     names: tuple[str, ...] = ()
-    """YCB names such as 025_mug; all 21 when empty."""
-    source: Literal["stand-in", "folder"] = "stand-in"
-    """"stand-in": parametric shapes of the same size; "folder": the scanned meshes."""
+    """YCB names such as 025_mug, or those of your own objects; all 21 when empty."""
+    source: Literal["auto", "installed", "stand-in", "folder"] = "auto"
+    """"auto": installed meshes (yaff assets install), stand-ins for the others; "installed": only installed ones;
+    "stand-in": parametric shapes of the same size; "folder": the scanned meshes in objects.models."""
     models: Path | None = None
     """Folder with NNN_name/textured_simple.obj; dataset.root/models when not set."""
     cache: Path | None = None
@@ -97,6 +99,8 @@ class SearchSection(SearchConfig):
     """Feix numbers, 1 to 33; all 33 when empty."""
     seed: int = 0
     """Other seeds give other grasps."""
+    planner: Literal["contact", "eigengrasp"] = "contact"
+    """"contact" is the search; "eigengrasp" GraspIt's method, as a baseline."""
     library: Path | None = None
     """A finished grasp library to use instead of searching."""
 
@@ -194,7 +198,8 @@ class BuildConfig:
     @property
     def models(self) -> Path:
         """The folder of the scanned meshes."""
-        return self.objects.models or self.dataset_root / "models"
+        root = self.dataset_root
+        return self.objects.models or (root.parent if root.is_file() else root) / "models"
 
 
 def load_config(path: Path) -> BuildConfig:

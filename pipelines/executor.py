@@ -61,6 +61,10 @@ class Outcome:
     """Why there is no part."""
 
 
+class OutOfTime(YaffError):
+    """A unit was not begun because the time given had passed; the same run goes on with it."""
+
+
 @dataclass(frozen=True)
 class Workforce:
     """Who does the work. Never changes a result."""
@@ -86,11 +90,20 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def run_units(title: str, units: Sequence[Unit], work: Path, workforce: Workforce, progress: Progress) -> list[Outcome]:
+def run_units(
+    title: str,
+    units: Sequence[Unit],
+    work: Path,
+    workforce: Workforce,
+    progress: Progress,
+    *,
+    deadline: float | None = None,
+) -> list[Outcome]:
     """Do every unit whose part is not there; outcomes in the order of ``units``.
 
     A unit that fails is reported with its name and the others go on. A process that dies (out of memory, a crash in
-    native code) costs nothing but the unit that kills it twice.
+    native code) costs nothing but the unit that kills it twice. After ``deadline`` (of :func:`time.monotonic`) no unit
+    is begun any more: those left have the error :class:`OutOfTime`, and those under way are finished.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written: nothing else could succeed either.
@@ -109,12 +122,17 @@ def run_units(title: str, units: Sequence[Unit], work: Path, workforce: Workforc
             else:
                 pending.append(unit)
         while pending:
-            for outcome in _attempt(pending, work, workforce, stage):
+            for outcome in _attempt(pending, work, workforce, stage, deadline):
                 outcomes[outcome.unit.name] = outcome
             lost = [unit for unit in pending if unit.name not in outcomes]
             for outcome in _retry_alone(lost, work, workforce, stage):
                 outcomes[outcome.unit.name] = outcome
             left = [unit for unit in lost if unit.name not in outcomes]
+            if left and _passed(deadline):
+                stage.say(f"{title}: out of time with {len(left)} of {len(units)} not begun")
+                error = OutOfTime("not begun in the time given", remedy="the same command goes on from here")
+                outcomes |= {unit.name: Outcome(unit, unit.part(work), error=error) for unit in left}
+                break
             if len(left) == len(pending):
                 raise YaffError(
                     "worker processes die before they begin to work",
@@ -127,19 +145,27 @@ def run_units(title: str, units: Sequence[Unit], work: Path, workforce: Workforc
     return [outcomes[unit.name] for unit in units]
 
 
-def _attempt(units: Sequence[Unit], work: Path, workforce: Workforce, stage: Stage) -> Iterator[Outcome]:
-    """Outcomes as they come; ends early, without a word on the rest, when a process dies."""
+def _passed(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() >= deadline
+
+
+def _attempt(
+    units: Sequence[Unit], work: Path, workforce: Workforce, stage: Stage, deadline: float | None = None
+) -> Iterator[Outcome]:
+    """Outcomes as they come; ends early, without a word on the rest, when a process dies or time is up."""
     import joblib
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     count = min(workforce.count, len(units))
-    jobs = (joblib.delayed(_work)(unit, work, os.getpid(), workforce.backend) for unit in units)
+    jobs = (
+        joblib.delayed(_work)(unit, work, os.getpid(), workforce.backend) for unit in units if not _passed(deadline)
+    )
     # joblib works inside this very process when asked for one worker, where a crash would end the build: ask for two
     # and hand out one unit at a time instead.
     settings: dict[str, Any] = {
         "n_jobs": max(2, count),
         "batch_size": 1,
-        "pre_dispatch": 1 if count == 1 else "2 * n_jobs",
+        "pre_dispatch": 1 if count == 1 else "2 * n_jobs" if deadline is None else "n_jobs",
     }
     if workforce.backend != "local":
         settings = {"n_jobs": -1, "batch_size": 1}

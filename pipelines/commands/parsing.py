@@ -31,6 +31,26 @@ def parse(cls: type[T], arguments: Sequence[str], command: str, *, usage: str, d
     )
 
 
+def parse_duration(text: str, option: str) -> float:
+    """Seconds of a duration such as ``90s``, ``20m``, ``1h30m`` or ``45`` (seconds).
+
+    Raises:
+        ConfigError: not a duration, or none at all.
+    """
+    import re
+
+    from yaff.errors import ConfigError
+
+    found = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    if found is None or not text.strip():
+        raise ConfigError(f"{option} {text!r} is not a duration", remedy="such as 90s, 20m or 1h30m")
+    hours, minutes, seconds = (float(part or 0.0) for part in found.groups())
+    total = 3600.0 * hours + 60.0 * minutes + seconds
+    if not total > 0.0:
+        raise ConfigError(f"{option} {text!r} leaves no time at all", remedy="more than zero, or leave it out")
+    return total
+
+
 def write_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, as_json: bool = False) -> None:
     """Rows on standard output: aligned columns, or a JSON list of objects."""
     if as_json:

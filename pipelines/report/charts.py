@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 INK, SOFT, BLUE, ORANGE = "#24292f", "#8c959f", "#2f6f9f", "#d9822b"
 _BLUES = LinearSegmentedColormap.from_list("yaff", ["#e8f0f6", "#7fb0d0", "#1f5a86"])
 
 
+HATCHES = ("////", "\\\\\\\\", "xxxx", "....", "----", "||||")
+"""One for each reason for which pairs cannot be; in the order of their frequency."""
+
+
 def coverage(
     verified: Mapping[tuple[str, int], int],
     attempted: set[tuple[str, int]],
-    infeasible: set[tuple[str, int]],
+    infeasible: Mapping[tuple[str, int], str],
     objects: Sequence[str],
     types: Sequence[int],
 ) -> bytes:
-    """Objects x types: how many verified grasps; pairs with only an attempt, and pairs that cannot be, are marked."""
-    figure = Figure(figsize=(1.6 + 0.36 * len(types), 0.9 + 0.34 * len(objects)), layout="constrained")
+    """Objects x types: how many verified grasps; hatched where a pair cannot be, with the reasons below."""
+    figure = Figure(figsize=(2.0 + 0.36 * len(types), 1.5 + 0.34 * len(objects)), layout="constrained")
     axes = figure.subplots()
     counts = np.array([[verified.get((name, number), 0) for number in types] for name in objects], float)
     most = max(1.0, counts.max(initial=0.0))
     axes.imshow(np.where(counts > 0, counts, np.nan), cmap=_BLUES, vmin=0, vmax=most, aspect="auto")
+    shown = {pair: reason for pair, reason in infeasible.items() if not verified.get(pair)}
+    reasons = [reason for reason, _ in Counter(shown.values()).most_common()]
+    hatch_of = {reason: HATCHES[min(k, len(HATCHES) - 1)] for k, reason in enumerate(reasons)}
     for row, name in enumerate(objects):
         for column, number in enumerate(types):
-            count = int(counts[row, column])
+            count, pair = int(counts[row, column]), (name, number)
             if count:
                 colour = "white" if count > 0.55 * most else INK
                 axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color=colour)
-            elif (name, number) in infeasible:
-                axes.text(column, row, "–", ha="center", va="center", fontsize=8, color=SOFT)
-            elif (name, number) in attempted:
+            elif pair in shown:
+                axes.add_patch(_hatched(column - 0.5, row - 0.5, hatch_of[shown[pair]]))
+            elif pair in attempted:
                 axes.text(column, row, "?", ha="center", va="center", fontsize=8, color=ORANGE, weight="bold")
     axes.set_xticks(range(len(types)), [str(number) for number in types], fontsize=8)
     axes.set_yticks(range(len(objects)), list(objects), fontsize=8)
@@ -43,8 +52,16 @@ def coverage(
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("grasp type (Feix number)", fontsize=9, color=INK)
+    axes.set_xlabel("grasp type (Feix number); ? tried in vain; hatched: cannot be", fontsize=9, color=INK)
+    if hatch_of:
+        handles = [_hatched(0.0, 0.0, hatch, reason) for reason, hatch in list(hatch_of.items())[: len(HATCHES)]]
+        columns = max(1, min(len(handles), len(types) // 8))
+        figure.legend(handles=handles, loc="outside lower center", fontsize=8, frameon=False, ncols=columns)
     return png(figure)
+
+
+def _hatched(x: float, y: float, hatch: str, label: str = "") -> Rectangle:
+    return Rectangle((x, y), 1.0, 1.0, facecolor="#f3f4f6", edgecolor="#b5bcc4", hatch=hatch, linewidth=0, label=label)
 
 
 def histograms(measures: Sequence[tuple[str, np.ndarray, float | None]]) -> bytes:

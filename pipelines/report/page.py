@@ -8,13 +8,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from pipelines.config import BuildConfig
 from pipelines.loading import Recipes
 from pipelines.report import charts
+from pipelines.report.search import library_chart
 from pipelines.report.style import STYLE
 from pipelines.toml import to_table
 from yaff.grasp.batch import Grasps
@@ -87,27 +88,14 @@ def _summary(library: GraspLibrary, manifest: Manifest, grasps: Mapping[str, Gra
 
 
 def _coverage(library: GraspLibrary, grasps: Mapping[str, Grasps]) -> str:
-    tallies: Mapping[str, Mapping[str, Any]] = library.metadata.get("tallies", {})
-    verified: Counter[tuple[str, int]] = Counter()
-    for name, batch in grasps.items():
-        verified.update((name, int(number)) for number in batch[batch.verified].grasp_type)
-    attempted = {(name, int(number)) for name, tally in tallies.items() for number in tally}
-    attempted |= {(name, int(number)) for name, batch in grasps.items() for number in batch.grasp_type}
-    infeasible = {
-        (name, int(number))
-        for name, tally in tallies.items()
-        for number, counts in tally.items()
-        if counts.get("infeasible")
-    }
-    types = sorted({number for _, number in attempted})
+    chart, types = library_chart(library)
     if not types:
         return ""
-    chart = charts.coverage(verified, attempted, infeasible, list(grasps), types)
     names = ", ".join(f"{number} {_text(GRASP_TYPES[number].name)}" for number in types)
     return _section(
         "Coverage",
-        "Verified grasps of each object and type. A question mark: only an attempt, for a person to look at. A dash: "
-        "the object has no two sides at a distance that suits the type.",
+        "Verified grasps of each object and type. A question mark: only an attempt, for a person to look at. Hatched: "
+        "the object cannot be held that way, for the reason given below the chart.",
         _image(chart, "objects and types") + f"<p class=note>{names}</p>",
     )
 

@@ -11,7 +11,7 @@ from pipelines.code import code_digest
 from pipelines.executor import Unit, Workforce, digest, run_units
 from pipelines.loading import ObjectRecipe, catalogue, object_of, source_of
 from pipelines.progress import Progress
-from pipelines.stages.outcomes import raise_failures
+from yaff.errors import YaffError
 
 
 @dataclass(frozen=True)
@@ -40,24 +40,38 @@ def prepare_objects(
     Raises:
         YaffError: an object that cannot be loaded or made solid.
     """
+    prepared, failed = prepare_those_that_can(names, recipe, work, workforce, progress)
+    if len(failed) == 1:
+        raise failed[0][1]
+    if failed:
+        shown = "\n".join(f"- {name}: {error}" for name, error in failed)
+        raise YaffError(f"{len(failed)} objects cannot be used:\n{shown}", remedy="mend or leave out these")
+    return prepared
+
+
+def prepare_those_that_can(
+    names: Sequence[str], recipe: ObjectRecipe, work: Path, workforce: Workforce, progress: Progress
+) -> tuple[dict[str, PreparedObject], tuple[tuple[str, YaffError], ...]]:
+    """The facts of every object that can be loaded and made solid, and why the others cannot."""
     source = source_of(recipe)
-    units = [
-        Unit(
-            f"objects/{name}",
-            digest("object", code_digest(("geometry", "objects")), catalogue()[name], source.digest(name)),
-            _prepare,
-            (name, recipe),
-            ".json",
-        )
-        for name in names
-    ]
-    outcomes = run_units("objects", units, work, workforce, progress)
-    raise_failures(outcomes)
+    units: dict[str, Unit] = {}
+    failed: list[tuple[str, YaffError]] = []
+    for name in names:
+        try:
+            key = digest("object", code_digest(("geometry", "objects")), catalogue()[name], source.digest(name))
+        except YaffError as error:
+            failed.append((name, error))
+        else:
+            units[name] = Unit(f"objects/{name}", key, _prepare, (name, recipe), ".json")
     facts = {}
-    for name, outcome in zip(names, outcomes, strict=True):
+    outcomes = run_units("objects", list(units.values()), work, workforce, progress)
+    for name, outcome in zip(units, outcomes, strict=True):
+        if outcome.error is not None:
+            failed.append((name, outcome.error))
+            continue
         table = json.loads(outcome.path.read_text(encoding="utf-8"))
         facts[name] = PreparedObject(**{**table, "extents": tuple(table["extents"]), "notes": tuple(table["notes"])})
-    return facts
+    return facts, tuple(failed)
 
 
 def _prepare(part: Path, name: str, recipe: ObjectRecipe) -> str:
