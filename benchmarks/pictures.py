@@ -15,7 +15,7 @@ from PIL import Image
 from pipelines.config import load_config
 from pipelines.loading import Recipes, hand_of, mesh_of, recipes_of
 from pipelines.pictures import draw_frame, draw_grasp, grasp_caption, sheet, to_png
-from yaff.scene.ycb_video import YcbVideoReader
+from yaff.scene.recognise import open_scenes
 from yaff.store.library import GraspLibrary
 from yaff.store.manifest import Manifest
 from yaff.store.shards import ShardReader
@@ -55,7 +55,7 @@ def grasps(recipes: Recipes, library: GraspLibrary) -> np.ndarray:
 
 def fullest_frame(recipes: Recipes, manifest: Manifest, root: Path) -> np.ndarray:
     """The frame with a colour image in which the most objects have a grasp."""
-    reader, rng = YcbVideoReader(root), np.random.default_rng(0)
+    reader, rng = open_scenes(root), np.random.default_rng(0)
     best: tuple[int, np.ndarray] | None = None
     for record in manifest.shards:
         shard = ShardReader.open(manifest.folder / record.file)

@@ -79,8 +79,9 @@ class ObjectsSection:
     names: tuple[str, ...] = ()
     """YCB names such as 025_mug, or those of your own objects; all 21 when empty."""
     source: Literal["auto", "installed", "stand-in", "folder"] = "auto"
-    """"auto": installed meshes (yaff assets install), stand-ins for the others; "installed": only installed ones;
-    "stand-in": parametric shapes of the same size; "folder": the scanned meshes in objects.models."""
+    """"auto": the folder objects.models or dataset.root/models where there is one, else installed meshes (yaff assets
+    install), and stand-ins for what is not installed; "installed": only installed ones; "stand-in": parametric shapes
+    of the same size; "folder": only that folder."""
     models: Path | None = None
     """Folder with NNN_name/textured_simple.obj; dataset.root/models when not set."""
     cache: Path | None = None

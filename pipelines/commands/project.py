@@ -15,6 +15,8 @@ from yaff.errors import MissingFileError
 USAGE = """
 yaff project YCB_Video_Dataset --library out/library.h5 --out shards
 yaff project YCB_Video_Dataset --library out/library.h5 --out shards --scenes 0 48 --stride 10 --layout full
+yaff project bop/ycbv/test --library out/library.h5 --out shards --models YCB_Video_Dataset/models
+yaff project poses.npz --library out/library.h5 --out shards --models YCB_Video_Dataset/models
 yaff project out/demo/dataset --library out/demo/library.h5 --out shards --source stand-in
 """
 
@@ -27,7 +29,8 @@ class Project:
     """
 
     dataset: Positional[Path]
-    """Folder of a YCB-Video tree: it contains data/SSSS/FFFFFF-meta.mat."""
+    """A YCB-Video folder (data/SSSS/FFFFFF-meta.mat), a BOP folder (SSSSSS/scene_gt.json), or a table of poses (.npz,
+    .parquet). Which of them it is shows in what is there."""
     library: Path
     """The grasp library."""
     out: Path = Path("shards")
@@ -40,8 +43,9 @@ class Project:
     """Every stride-th frame."""
     skip_bad_frames: bool = False
     """Leave out frames that cannot be read, and list them, instead of stopping."""
-    source: Literal["folder", "stand-in"] = "folder"
-    """Shapes of the objects: scanned meshes, or stand-ins. They must be those of the search."""
+    source: Literal["auto", "installed", "folder", "stand-in"] = "auto"
+    """Shapes of the objects, which must be those of the search; "auto": scanned meshes of --models or DATASET/models
+    where there are any, else installed ones, else stand-ins."""
     models: Path | None = None
     """Folder of the scanned meshes; DATASET/models when not set."""
     hand: HandSection = field(default_factory=HandSection)
@@ -63,11 +67,13 @@ class Project:
 def run(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
     options = parse(Project, arguments, "project", usage=USAGE)
-    if not options.dataset.is_dir():
-        raise MissingFileError("dataset not found", where=options.dataset, remedy="give the folder that holds data/")
+    if not options.dataset.exists():
+        raise MissingFileError(
+            "dataset not found", where=options.dataset, remedy="give a YCB-Video or BOP folder, or a table of poses"
+        )
     config = BuildConfig(
         hand=options.hand,
-        dataset=DatasetSection("ycb-video", options.dataset, options.scenes, options.stride, options.skip_bad_frames),
+        dataset=DatasetSection("recorded", options.dataset, options.scenes, options.stride, options.skip_bad_frames),
         objects=ObjectsSection(source=options.source, models=options.models, cache=options.cache),
         project=ProjectSection(options.layout, options.tolerance, options.visibility),
         output=OutputSection(options.out, options.workers, options.backend, options.scheduler),

@@ -50,7 +50,7 @@ class Show:
     """Of shards: the frame; the first when not set."""
     dataset: Path | None = None
     """Of shards: the dataset they were made from, for its colour images."""
-    source: Literal["auto", "stand-in", "folder"] = "auto"
+    source: Literal["auto", "installed", "stand-in", "folder"] = "auto"
     """Shapes of the objects; "auto": those of the search, as far as the file tells."""
     models: Path | None = None
     """Folder of the scanned meshes; DATASET/models when not set."""
@@ -80,17 +80,18 @@ def run(arguments: list[str]) -> int:
 
 
 def _recipes(options: Show, standins: bool) -> Recipes:
-    from pipelines.loading import recipes_of
+    from pipelines.folders import objects_folder
+    from pipelines.loading import installed_names, recipes_of
 
     source = options.source
     if source == "auto":
-        source = "stand-in" if standins and options.models is None else "folder"
+        source = "stand-in" if standins and options.models is None else "auto"
     models = options.models or (options.dataset / "models" if options.dataset else None)
-    if source == "folder" and models is None:
+    if source == "auto" and models is None and not installed_names(objects_folder()):
         raise InputError(
-            "these grasps were found on scanned meshes, and nothing says where those are",
+            "these grasps were found on scanned meshes, and none are installed",
             where=options.path,
-            remedy="--models DIR, or --source stand-in to draw them on stand-ins",
+            remedy="yaff assets install; or --models DIR, or --source stand-in to draw them on stand-ins",
         )
     return recipes_of(BuildConfig(hand=options.hand, objects=ObjectsSection(source=source, models=models)))
 
@@ -139,7 +140,7 @@ def _frame(options: Show) -> list[str]:
     import numpy as np
 
     from pipelines.pictures import draw_frame, write_png
-    from yaff.scene.ycb_video import YcbVideoReader
+    from yaff.scene.recognise import open_scenes
     from yaff.store.manifest import Manifest
     from yaff.store.shards import ShardReader
 
@@ -151,7 +152,7 @@ def _frame(options: Show) -> list[str]:
     shard = ShardReader.open(manifest.folder / scenes[scene])
     frame = int(shard["frames/frame"][0]) if options.frame is None else options.frame
     recipes = _recipes(options, bool(manifest.document["configuration"].get("standins")))
-    reader = None if options.dataset is None else YcbVideoReader(options.dataset)
+    reader = None if options.dataset is None else open_scenes(options.dataset)
     drawn = draw_frame(recipes, shard, frame, reader, np.random.default_rng(options.seed))
     write_png(options.out, drawn.picture)
     return [f"scene {scene}, frame {frame}", *drawn.captions]

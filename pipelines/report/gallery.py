@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.loading import Recipes, hand_of, mesh_of
 from pipelines.pictures import draw_frame, draw_grasp, grasp_caption, to_png
-from yaff.scene.ycb_video import YcbVideoReader
+from yaff.scene.recognise import open_scenes
 from yaff.store.shards import ShardReader
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def random_frames(
     recipes: Recipes, manifest: Manifest, root: Path, count: int, rng: np.random.Generator
 ) -> list[tuple[bytes, str]]:
     """PNG and caption of up to ``count`` annotated frames, of those with a colour image where there are any."""
-    reader = YcbVideoReader(root)
+    reader = open_scenes(root)
     frames: list[tuple[Path, int, int]] = []
     for record in manifest.shards:
         shard = ShardReader.open(manifest.folder / record.file)
         frames += [(shard.path, shard.scene, int(frame)) for frame in shard["frames/frame"]]
-    coloured = [entry for entry in frames if reader.path(entry[1], entry[2], "color.png").is_file()] or frames
+    coloured = [entry for entry in frames if reader.has_colour(entry[1], entry[2])] or frames
     chosen = rng.choice(len(coloured), size=min(count, len(coloured)), replace=False) if coloured else []
     pictures = []
     for path, scene, frame in (coloured[i] for i in sorted(int(i) for i in chosen)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +18,8 @@ from pipelines.stages.outcomes import raise_failures
 from pipelines.stages.project_scene import ProjectTask, project_scene
 from pipelines.stages.search import versions
 from yaff.errors import InputError
-from yaff.scene.frames import BadFrame
-from yaff.scene.ycb_video import YcbVideoReader
+from yaff.scene.frames import BadFrame, SceneReader
+from yaff.scene.recognise import open_scenes
 
 if TYPE_CHECKING:
     from yaff.store.library import GraspLibrary
@@ -42,7 +41,7 @@ def project(task: ProjectTask, shards: Path, work: Path, workforce: Workforce, p
     """
     from yaff.store.library import GraspLibrary
 
-    reader = YcbVideoReader(task.root)
+    reader = open_scenes(task.root, task.recipes.objects.cache)
     scenes = _chosen_scenes(reader, task.scenes)
     library = GraspLibrary.open(task.library)
     _check_hand(library, task)
@@ -55,7 +54,7 @@ def project(task: ProjectTask, shards: Path, work: Path, workforce: Workforce, p
     units = [
         Unit(
             f"project/{scene:04d}",
-            digest(common, _fingerprint(task.root, scene), task.stride, task.skip_bad_frames),
+            digest(common, reader.content_key(scene), task.stride, task.skip_bad_frames),
             project_scene,
             (scene, task, common, shards),
             ".json",
@@ -71,21 +70,21 @@ def project(task: ProjectTask, shards: Path, work: Path, workforce: Workforce, p
     return ProjectResult(shards, bad)
 
 
-def _chosen_scenes(reader: YcbVideoReader, wanted: tuple[int, ...]) -> tuple[int, ...]:
+def _chosen_scenes(reader: SceneReader, wanted: tuple[int, ...]) -> tuple[int, ...]:
     present = reader.scenes()
     missing = sorted(set(wanted) - set(present))
     if missing or not present:
         raise InputError(
             f"no scene {missing[0]}" if missing else "no scenes",
-            where=reader.root / "data",
+            where=repr(reader),
             remedy=f"scenes present: {', '.join(map(str, present)) or 'none'}",
         )
     return tuple(sorted(wanted)) or present
 
 
-def _objects_in(reader: YcbVideoReader, scenes: Sequence[int]) -> tuple[str, ...]:
+def _objects_in(reader: SceneReader, scenes: Sequence[int]) -> tuple[str, ...]:
     """Names of the objects in the first frame of each scene: enough to prepare them in parallel beforehand."""
-    known = catalogue()
+    known = catalogue(task.recipes.objects.data)
     indices: set[int] = set()
     for scene in scenes:
         frames = reader.frame_numbers(scene)
@@ -117,13 +116,6 @@ def _check_meshes(library: GraspLibrary, task: ProjectTask, meshes: Mapping[str,
                 where=library.path,
                 remedy="use the same objects.source and objects.models as in the search, or search again",
             )
-
-
-def _fingerprint(root: Path, scene: int) -> str:
-    """A digest that changes when a file of the scene does (by name, size and time): which parts of work still stand."""
-    with os.scandir(root / "data" / f"{scene:04d}") as entries:
-        files = sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in entries)
-    return digest(str(root.resolve()), files)
 
 
 def _shard_is_there(shards: Path, part: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -16,9 +15,9 @@ from pipelines.executor import digest
 from pipelines.loading import Recipes, catalogue, hand_of, object_of
 from yaff.errors import FrameError
 from yaff.scene.arrangements import group_arrangements
-from yaff.scene.frames import FrameTable
+from yaff.scene.frames import FrameTable, SceneReader
 from yaff.scene.image_sets import SPLITS, read_image_set
-from yaff.scene.ycb_video import YcbVideoReader
+from yaff.scene.recognise import open_scenes
 from yaff.store.hashing import digest_arrays
 
 if TYPE_CHECKING:
@@ -53,12 +52,12 @@ def project_scene(part: Path, scene: int, task: ProjectTask, common: str, shards
     from yaff.store.shards import ShardRecord, shard_name, write_shard
     from yaff.store.splits import splits_of
 
-    reader = YcbVideoReader(task.root)
-    table, bad = reader.read(scene, _frames(task.root, scene)[:: task.stride], skip_bad=task.skip_bad_frames)
+    reader = open_scenes(task.root, task.recipes.objects.cache)
+    table, bad = reader.read(scene, reader.frame_numbers(scene)[:: task.stride], skip_bad=task.skip_bad_frames)
     arrangements = group_arrangements(table, tolerance_m=task.tolerance)
-    hand, objects = hand_of(task.recipes.hand), catalogue()
+    hand, objects = hand_of(task.recipes.hand), catalogue(task.recipes.objects.data)
     names = {objects[name].index: name for name in objects.names}
-    candidates = _candidates(task.library, common)
+    candidates = _candidates(task.library, common, task.recipes.objects.data)
     planes, verdicts = [], []
     for row in arrangements.representative:
         plane, decided = _decide(reader, table, int(row), task, common, names, candidates)
@@ -72,39 +71,32 @@ def project_scene(part: Path, scene: int, task: ProjectTask, common: str, shards
         candidates,
         hand,
         {name: index for index, name in names.items()},
-        splits=splits_of(table, _image_sets(task.root)),
+        splits=splits_of(table, _image_sets(reader.root, task.recipes.objects.models)),
         visibility=_visibility(table, reader.image_size, task, names) if task.visibility else None,
         inputs=digest(common, digest_arrays(_arrays(table))),
     )
     path = shards / shard_name(scene)
     write_shard(path, task.layout, content)
     record = ShardRecord.of(path)
-    left_out = [{**asdict(frame), "file": _relative(frame.file, task.root)} for frame in bad]
+    left_out = [{**asdict(frame), "file": _relative(frame.file, reader.root)} for frame in bad]
     text = json.dumps({"record": record.document(), "bad_frames": left_out}, indent=1)
     part.write_text(text, encoding="utf-8")
     skipped = f", {len(bad)} bad frames skipped" if bad else ""
     return f"{record.frames} frames, {record.annotations:,} annotations{skipped}"
 
 
-def _frames(root: Path, scene: int) -> list[int]:
-    """Frame numbers of a scene by any of their files: one without its ``meta.mat`` is a bad frame, not no frame."""
-    with os.scandir(root / "data" / f"{scene:04d}") as entries:
-        stems = {entry.name.split("-")[0] for entry in entries if "-" in entry.name}
-    return sorted(int(stem) for stem in stems if stem.isdigit())
-
-
 @lru_cache(maxsize=1)
-def _candidates(library: Path, common: str) -> dict[int, Candidates]:
-    """Usable grasps by object index. ``common`` is part of the key because a path may come to hold another library."""
+def _candidates(library: Path, common: str, data: Path) -> dict[int, Candidates]:
+    """Usable grasps by object index, of the 21 and of own objects in ``data``. ``common`` is part of the key because a path may come to hold another library."""
     from yaff.store.content import Candidates
     from yaff.store.library import GraspLibrary
 
-    opened, known = GraspLibrary.open(library), catalogue()
+    opened, known = GraspLibrary.open(library), catalogue(data)
     return {known[name].index: Candidates.usable(opened[name]) for name in opened.objects}
 
 
 def _decide(
-    reader: YcbVideoReader,
+    reader: SceneReader,
     table: FrameTable,
     row: int,
     task: ProjectTask,
@@ -171,7 +163,7 @@ def _visibility(
     return np.concatenate(shares).astype(np.float32)
 
 
-def _depth(reader: YcbVideoReader, table: FrameTable, row: int, skip_bad: bool) -> np.ndarray | None:
+def _depth(reader: SceneReader, table: FrameTable, row: int, skip_bad: bool) -> np.ndarray | None:
     """The depth image of a frame; None where there is none, or where a bad one is to be passed over."""
     try:
         return reader.depth(table.scene, int(table.frames[row]))
@@ -188,9 +180,13 @@ def _relative(file: str, root: Path) -> str:
 
 
 @lru_cache(maxsize=1)
-def _image_sets(root: Path) -> dict[str, Mapping[int, np.ndarray]]:
-    present = [name for name in SPLITS if (root / "image_sets" / f"{name}.txt").is_file()]
-    return {name: read_image_set(root, name) for name in present}
+def _image_sets(root: Path, models: Path | None) -> dict[str, Mapping[int, np.ndarray]]:
+    """The official splits: of ``image_sets/`` in the dataset, or beside the folder of models that it is used with."""
+    for place in (root, *([] if models is None else [models.parent])):
+        present = [name for name in SPLITS if (place / "image_sets" / f"{name}.txt").is_file()]
+        if present:
+            return {name: read_image_set(place, name) for name in present}
+    return {}
 
 
 def _arrays(table: FrameTable) -> dict[str, np.ndarray]:

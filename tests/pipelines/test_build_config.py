@@ -61,7 +61,7 @@ def test_table_round_trip() -> None:
         ("[dataset]\nscenes = [1, 'a']", ["dataset.scenes[1] is 'a'", "an integer"]),
         ("[dataset]\nscenes = [1, 1]", ["dataset.scenes"]),
         ("[dataset]\nscenes = 1", ["dataset.scenes is 1", "a list"]),
-        ("[dataset]\nkind = 'kitti'", ["dataset.kind is 'kitti'", "'synthetic', 'ycb-video'"]),
+        ("[dataset]\nkind = 'kitti'", ["dataset.kind is 'kitti'", "'synthetic', 'recorded'"]),
         ("[dataset]\nroot = 3", ["dataset.root is 3", "a path"]),
         ("[dataset]\nskip_bad_frames = true", ["generated scenes"]),
         ("dataset = 3", ["dataset is 3", "a table [dataset]"]),

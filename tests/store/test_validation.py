@@ -239,6 +239,7 @@ class Source:
     """The dataset the shards were made from, or one that differs."""
 
     image_size = (640, 480)
+    root = Path()
 
     def __init__(self, shift: float = 0.0, missing: int | None = None) -> None:
         self.shift, self.missing = shift, missing
@@ -248,6 +249,12 @@ class Source:
 
     def frame_numbers(self, scene: int) -> tuple[int, ...]:
         return tuple(3 * k + 1 for k in range(12))
+
+    def content_key(self, scene: int) -> str:
+        return f"{scene} {self.shift}"
+
+    def has_colour(self, scene: int, frame: int) -> bool:
+        return False
 
     def read(
         self, scene: int, frames: list[int] | None = None, skip_bad: bool = False

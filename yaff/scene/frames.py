@@ -141,6 +141,10 @@ class SceneReader(Protocol):
         """
         ...
 
+    def has_colour(self, scene: int, frame: int) -> bool:
+        """Whether there is a colour image, without decoding it."""
+        ...
+
     def colour(self, scene: int, frame: int) -> UInt8[Array, "h w 3"] | None:
         """The colour image, or None where the dataset has none."""
         ...
