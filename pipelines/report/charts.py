@@ -27,7 +27,7 @@ def coverage(
     types: Sequence[int],
 ) -> bytes:
     """Objects x types: how many verified grasps; hatched where a pair cannot be, with the reasons below."""
-    figure = Figure(figsize=(2.0 + 0.36 * len(types), 1.5 + 0.34 * len(objects)), layout="constrained")
+    figure = Figure(figsize=(max(6.5, 2.0 + 0.36 * len(types)), 1.5 + 0.34 * len(objects)), layout="constrained")
     axes = figure.subplots()
     counts = np.array([[verified.get((name, number), 0) for number in types] for name in objects], float)
     most = max(1.0, counts.max(initial=0.0))
@@ -55,7 +55,7 @@ def coverage(
     axes.set_xlabel("grasp type (Feix number); ? tried in vain; hatched: cannot be", fontsize=9, color=INK)
     if hatch_of:
         handles = [_hatched(0.0, 0.0, hatch, reason) for reason, hatch in list(hatch_of.items())[: len(HATCHES)]]
-        columns = max(1, min(len(handles), len(types) // 8))
+        columns = max(1, min(len(handles), len(types) // 12))
         figure.legend(handles=handles, loc="outside lower center", fontsize=8, frameon=False, ncols=columns)
     return png(figure)
 
