@@ -27,7 +27,8 @@ COMMANDS: dict[str, Command] = {
     "show": Command("pipelines.commands.show", "draw a grasp, a sheet of grasps, or an annotated frame"),
     "stats": Command("pipelines.commands.stats", "count what a library or a folder of shards holds"),
     "hand": Command("pipelines.commands.hand", "show or export the hand"),
-    "objects": Command("pipelines.commands.objects", "show the objects and where their shapes come from"),
+    "assets": Command("pipelines.commands.assets", "install, list and verify the scanned meshes"),
+    "objects": Command("pipelines.commands.objects", "show the objects, add and remove your own"),
     "doctor": Command("pipelines.commands.doctor", "check this machine and say how to mend what is missing"),
 }
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pipelines.config import BuildConfig, HandSection
+from pipelines.config import BuildConfig, HandSection, ObjectsSection
+from pipelines.folders import data_folder, objects_folder
 from yaff.errors import MissingFileError
 
 if TYPE_CHECKING:
     import trimesh
 
     from yaff.hand import HandModel
-    from yaff.objects import Catalogue, MeshSource, ObjectModel
+    from yaff.objects import Catalogue, ObjectModel
+    from yaff.objects.sources import SelectedSource, SourceKind
 
 LICENSED_HANDS = ("MANO_RIGHT.pkl", "MANO_LEFT.pkl")
 
@@ -24,15 +25,22 @@ LICENSED_HANDS = ("MANO_RIGHT.pkl", "MANO_LEFT.pkl")
 class ObjectRecipe:
     """Where the shapes of the objects come from."""
 
-    source: Literal["stand-in", "folder"]
+    source: SourceKind
     models: Path | None
     """Folder of the scanned meshes, for "folder"."""
     cache: Path
     """Where derived geometry is kept."""
+    data: Path = field(default_factory=objects_folder)
+    """Where scanned meshes and a user's own objects are installed."""
+    stamp: tuple[int, int] = (0, 0)
+    """When that changed last, so that nothing loaded before is used after."""
 
     @property
     def label(self) -> str:
-        """What files say of the source: "stand-in", or the folder."""
+        """What messages say of the source: "stand-in", the folder, or how many meshes are installed."""
+        if self.source in ("auto", "installed"):
+            count = len(installed_names(self.data))
+            return f"{count or 'no'} installed meshes" + ("" if self.source == "installed" else ", else stand-ins")
         return self.source if self.models is None else str(self.models)
 
 
@@ -45,9 +53,8 @@ class Recipes:
 
 
 def default_hand_folder() -> Path:
-    """Where a licensed hand is looked for (XDG Base Directory Specification). Only the command line asks for it."""
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "yaff" / "mano"
+    """Where a licensed hand is looked for. Only the command line asks for it."""
+    return data_folder() / "mano"
 
 
 def hand_recipe(section: HandSection) -> HandSection:
@@ -75,22 +82,53 @@ def recipes_of(config: BuildConfig) -> Recipes:
     Raises:
         MissingFileError: a folder that the configuration names is not there.
     """
-    models = None
-    if config.objects.source == "folder":
+    section, models = config.objects, None
+    if section.source == "auto" and _has_scans(config):
+        section = replace(section, source="folder")
+    if section.source == "folder":
         models = config.models.resolve()
         if not models.is_dir():
             raise MissingFileError(
                 "folder of meshes not found",
                 where=models,
                 remedy="set --objects.models DIR, with DIR/025_mug/textured_simple.obj and so on, or "
-                "--objects.source stand-in",
+                "--objects.source auto (yaff assets install brings the meshes)",
             )
-    cache = config.objects.cache
-    if cache is None:
-        from yaff.objects.cache import default_cache_dir
+    return Recipes(hand_recipe(config.hand), object_recipe(section, models))
 
-        cache = default_cache_dir()
-    return Recipes(hand_recipe(config.hand), ObjectRecipe(config.objects.source, models, cache))
+
+def _has_scans(config: BuildConfig) -> bool:
+    """Whether a folder of meshes is named, or comes with the recorded dataset."""
+    if config.objects.models is not None:
+        return True
+    recorded = config.dataset.kind != "synthetic" and config.dataset.root is not None
+    return recorded and any(config.models.glob("*/textured_simple.obj"))
+
+
+def object_recipe(section: ObjectsSection, models: Path | None) -> ObjectRecipe:
+    """The recipe of a section, with the user's folders settled; ``models`` for the source "folder"."""
+    from yaff.objects.cache import default_cache_dir
+    from yaff.objects.installation import OWN, YCB
+
+    data = objects_folder()
+    stamp = (_changed(data / YCB), _changed(data / OWN))
+    return ObjectRecipe(section.source, models, section.cache or default_cache_dir(), data, stamp)
+
+
+def installed_names(data: Path) -> tuple[str, ...]:
+    """Names of the 21 whose scanned mesh is installed."""
+    from yaff.objects.installation import YCB
+    from yaff.objects.obj_files import MESH_FILE
+
+    return tuple(sorted(path.parent.name for path in (data / YCB).glob(f"[!.]*/{MESH_FILE}")))
+
+
+def _changed(folder: Path) -> int:
+    """When a folder's list of entries changed last; 0 where there is none."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 @lru_cache(maxsize=2)
@@ -102,17 +140,18 @@ def hand_of(recipe: HandSection) -> HandModel:
 
 
 @lru_cache(maxsize=2)
-def source_of(recipe: ObjectRecipe) -> MeshSource:
-    """The source of the meshes."""
-    from yaff.objects import FolderSource, StandInSource
+def source_of(recipe: ObjectRecipe) -> SelectedSource:
+    """The source of the meshes; ``source_of(recipe).of(name)`` that of one object."""
+    from yaff.objects.installation import OWN, YCB
+    from yaff.objects.sources import SelectedSource
 
-    return StandInSource() if recipe.models is None else FolderSource(recipe.models)
+    return SelectedSource(recipe.source, recipe.models, recipe.data / YCB, recipe.data / OWN)
 
 
 @lru_cache(maxsize=32)
 def mesh_of(name: str, recipe: ObjectRecipe) -> trimesh.Trimesh:
     """The mesh to look at, with its texture; nothing is derived from it."""
-    catalogue()[name]
+    catalogue(recipe.data)[name]
     return source_of(recipe).mesh(name)
 
 
@@ -121,19 +160,31 @@ def object_of(name: str, recipe: ObjectRecipe) -> ObjectModel:
     """An object with its derived geometry."""
     from yaff.objects import load_object
 
-    return load_object(name, source_of(recipe), recipe.cache)
+    return load_object(name, source_of(recipe).of(name), recipe.cache, catalogue(recipe.data))
 
 
-@lru_cache(maxsize=1)
-def catalogue() -> Catalogue:
-    """The 21 objects."""
+def catalogue(data: Path | None = None) -> Catalogue:
+    """The 21 objects and a user's own, which are installed in ``data`` (the user's folder where not given).
+
+    Raises:
+        FormatError: an own object whose record is damaged.
+    """
+    from yaff.objects.installation import OWN
+
+    data = objects_folder() if data is None else data
+    return _catalogue(data, _changed(data / OWN))
+
+
+@lru_cache(maxsize=2)
+def _catalogue(data: Path, changed: int) -> Catalogue:
     from yaff.objects import Catalogue
+    from yaff.objects.installation import own_objects
 
-    return Catalogue.load()
+    return Catalogue.load().with_own(tuple(record.entry() for record in own_objects(data).values()))
 
 
 def chosen_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names in the order of the catalogue; all of them when none are given.
+    """Names in the order of the catalogue; the 21 when none are given (a user's own objects have to be named).
 
     Raises:
         InputError: a name that the catalogue does not know.
@@ -141,4 +192,4 @@ def chosen_names(names: tuple[str, ...]) -> tuple[str, ...]:
     known = catalogue()
     for name in names:
         known[name]
-    return tuple(name for name in known.names if not names or name in names)
+    return tuple(name for name in known.names if name in names or (not names and not known[name].own))

@@ -206,7 +206,8 @@ def draw_frame(
         )
     start = shard["frames/instance_start"]
     instances = range(int(start[rows[0]]), int(start[rows[0] + 1]))
-    names = {catalogue()[name].index: name for name in catalogue().names}
+    known = catalogue(recipes.objects.data)
+    names = {known[name].index: name for name in known.names}
     hand, hands, captions, meshes = hand_of(recipes.hand), [], [], []
     for instance in instances:
         name = names[int(shard["instances/object_index"][instance])]

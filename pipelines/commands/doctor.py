@@ -71,6 +71,7 @@ def examine(options: Doctor) -> Iterator[Finding]:
     yield _try("cache folder", _cache, "make it writable, or set XDG_CACHE_HOME")
     yield _try("output folder", lambda: _writable(options.out), "choose another with --out")
     yield _try("stand-ins", _standins, "install again: make setup")
+    yield _installed()
     if options.models is not None:
         yield _try("meshes", lambda: _meshes(options.models), "copy models/ of YCB-Video there")
 
@@ -153,6 +154,24 @@ def _standins() -> str:
 
     source = StandInSource()
     return f"{sum(len(source.mesh(name).faces) > 0 for name in catalogue().names)} objects"
+
+
+def _installed() -> Finding:
+    """Which meshes would be used. Only whether files are there: yaff assets verify looks into them."""
+    from pipelines.folders import objects_folder
+    from pipelines.loading import catalogue, installed_names
+
+    data = objects_folder()
+    try:
+        known = catalogue()
+    except YaffError as error:
+        return Finding("assets", False, error.what, error.remedy or "remove the folder that it names", needed=False)
+    there = set(installed_names(data)) & set(known.names)
+    own = [name for name in known.names if known[name].own]
+    total = len(known) - len(own)
+    found = f"{data}: {len(there)} of {total} scanned meshes, stand-ins for {total - len(there)}, {len(own)} own"
+    remedy = "yaff assets install (downloads them), or yaff assets install DIR"
+    return Finding("assets", len(there) == total, found, remedy, needed=False)
 
 
 def _meshes(models: Path | None) -> str:

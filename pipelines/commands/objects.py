@@ -13,6 +13,8 @@ from pipelines.commands.parsing import parse, write_table
 USAGE = """
 yaff objects show
 yaff objects show 025_mug 011_banana --models YCB_Video_Dataset/models --out objects.png
+yaff objects add kettle.glb --name kettle --mass 0.9        # yaff objects add --help tells more
+yaff objects remove kettle
 """
 
 
@@ -23,9 +25,9 @@ class Objects:
     action: Positional[Literal["show"]]
     """What to do."""
     objects: Positional[tuple[str, ...]] = ()
-    """YCB names; all 21 when none is given."""
+    """YCB names or those of your own objects; all when none is given."""
     models: Path | None = None
-    """Folder of the scanned meshes (NNN_name/textured_simple.obj); stand-ins without it."""
+    """Folder of scanned meshes (NNN_name/textured_simple.obj); installed ones, else stand-ins, without it."""
     out: Path | None = None
     """Draw them into this PNG."""
     json: bool = False
@@ -34,19 +36,23 @@ class Objects:
 
 def run(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
+    if arguments[:1] in (["add"], ["remove"]):
+        from pipelines.commands import own_objects
+
+        return {"add": own_objects.add, "remove": own_objects.remove}[arguments[0]](arguments[1:])
     options = parse(Objects, arguments, "objects", usage=USAGE)
 
-    from pipelines.loading import ObjectRecipe, catalogue, chosen_names, source_of
-    from yaff.objects.cache import default_cache_dir
+    from pipelines.config import ObjectsSection
+    from pipelines.loading import catalogue, chosen_names, object_recipe, source_of
 
-    recipe = ObjectRecipe("stand-in" if options.models is None else "folder", options.models, default_cache_dir())
-    source, known, rows = source_of(recipe), catalogue(), []
-    names = chosen_names(options.objects)
+    section = ObjectsSection(source="auto" if options.models is None else "folder", models=options.models)
+    source, known, rows = source_of(object_recipe(section, options.models)), catalogue(), []
+    names = chosen_names(options.objects) + tuple(n for n in known.names if known[n].own and not options.objects)
     for name in names:
         entry, mesh = known[name], source.mesh(name)
         size = " x ".join(f"{1e3 * length:.0f}" for length in mesh.extents)
         turns = ", ".join("any" if s.order == 0 else str(s.order) for s in entry.symmetries)
-        rows.append([entry.index, name, entry.mass, size, turns, len(mesh.faces), source.label])
+        rows.append([entry.index, name, entry.mass, size, turns, len(mesh.faces), source.of(name).label])
     columns = ["index", "object", "mass kg", "size mm", "symmetry", "faces", "shape from"]
     write_table("objects", columns, rows, as_json=options.json)
     if options.out is not None:

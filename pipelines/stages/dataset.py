@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.code import PROJECTING, code_digest
 from pipelines.config import SyntheticSection
 from pipelines.executor import Unit, Workforce, digest, run_units
-from pipelines.loading import Recipes, object_of
+from pipelines.loading import Recipes, catalogue, object_of
 from pipelines.progress import Progress
 from pipelines.stages.objects import PreparedObject
 from pipelines.stages.outcomes import raise_failures
@@ -74,7 +74,9 @@ def _generate(
         max_objects=min(section.max_objects, len(names)),
         image_every=section.image_every,
     )
-    generate_scenes(fresh, [object_of(name, recipes.objects) for name in names], section.seed, config)
+    objects = [object_of(name, recipes.objects) for name in names]
+    classes = catalogue(recipes.objects.data).class_names
+    generate_scenes(fresh, objects, section.seed, config, class_names=classes)
     (fresh / MARKER).write_text(json.dumps({"key": key}), encoding="utf-8")
     shutil.rmtree(root, ignore_errors=True)
     fresh.rename(root)

@@ -58,7 +58,8 @@ def prepare_those_that_can(
     failed: list[tuple[str, YaffError]] = []
     for name in names:
         try:
-            key = digest("object", code_digest(("geometry", "objects")), catalogue()[name], source.digest(name))
+            entry = catalogue(recipe.data)[name]
+            key = digest("object", code_digest(("geometry", "objects")), entry, source.digest(name))
         except YaffError as error:
             failed.append((name, error))
         else:

@@ -41,11 +41,11 @@ def project(task: ProjectTask, shards: Path, work: Path, workforce: Workforce, p
     """
     from yaff.store.library import GraspLibrary
 
-    reader = open_scenes(task.root, task.recipes.objects.cache)
+    reader = open_scenes(task.root, task.recipes.objects.cache, catalogue(task.recipes.objects.data).indices)
     scenes = _chosen_scenes(reader, task.scenes)
     library = GraspLibrary.open(task.library)
     _check_hand(library, task)
-    seen = _objects_in(reader, scenes)
+    seen = _objects_in(reader, scenes, task.recipes.objects.data)
     prepared = prepare_objects(seen, task.recipes.objects, work, workforce, progress)
     meshes = {name: entry.digest for name, entry in prepared.items()}
     _check_meshes(library, task, meshes)
@@ -82,9 +82,9 @@ def _chosen_scenes(reader: SceneReader, wanted: tuple[int, ...]) -> tuple[int, .
     return tuple(sorted(wanted)) or present
 
 
-def _objects_in(reader: SceneReader, scenes: Sequence[int]) -> tuple[str, ...]:
+def _objects_in(reader: SceneReader, scenes: Sequence[int], data: Path) -> tuple[str, ...]:
     """Names of the objects in the first frame of each scene: enough to prepare them in parallel beforehand."""
-    known = catalogue(task.recipes.objects.data)
+    known = catalogue(data)
     indices: set[int] = set()
     for scene in scenes:
         frames = reader.frame_numbers(scene)

@@ -52,7 +52,7 @@ def project_scene(part: Path, scene: int, task: ProjectTask, common: str, shards
     from yaff.store.shards import ShardRecord, shard_name, write_shard
     from yaff.store.splits import splits_of
 
-    reader = open_scenes(task.root, task.recipes.objects.cache)
+    reader = open_scenes(task.root, task.recipes.objects.cache, catalogue(task.recipes.objects.data).indices)
     table, bad = reader.read(scene, reader.frame_numbers(scene)[:: task.stride], skip_bad=task.skip_bad_frames)
     arrangements = group_arrangements(table, tolerance_m=task.tolerance)
     hand, objects = hand_of(task.recipes.hand), catalogue(task.recipes.objects.data)
@@ -87,7 +87,10 @@ def project_scene(part: Path, scene: int, task: ProjectTask, common: str, shards
 
 @lru_cache(maxsize=1)
 def _candidates(library: Path, common: str, data: Path) -> dict[int, Candidates]:
-    """Usable grasps by object index, of the 21 and of own objects in ``data``. ``common`` is part of the key because a path may come to hold another library."""
+    """Usable grasps by object index, of the 21 and of own objects in ``data``.
+
+    ``common`` is part of the key because a path may come to hold another library.
+    """
     from yaff.store.content import Candidates
     from yaff.store.library import GraspLibrary
 
@@ -135,7 +138,7 @@ def _posed(library: Path, common: str, index: int, recipes: Recipes) -> PosedHan
     from yaff.scene.posed_hands import pose_hands
 
     config = FeasibilityConfig()
-    grasps = _candidates(library, common)[index].grasps
+    grasps = _candidates(library, common, recipes.objects.data)[index].grasps
     return pose_hands(hand_of(recipes.hand), grasps, config.path_steps, config.path_vertices)
 
 

@@ -139,6 +139,11 @@ class Catalogue(Mapping[str, CatalogueEntry]):
         return tuple(self._entries)
 
     @property
+    def indices(self) -> tuple[int, ...]:
+        """The indices in use, ascending."""
+        return tuple(sorted(self._by_index))
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Names by index from 1 on, as lists of classes want them; ``unused_NNN`` where no object has the index."""
         return tuple(

@@ -1,16 +1,17 @@
-"""Where meshes come from: a folder of scanned ones, or the parametric stand-ins."""
+"""Where meshes come from: a folder of scanned ones, the parametric stand-ins, or what is installed of both."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import trimesh
 from jaxtyping import Float
 
 from yaff.errors import MeshError, MissingFileError
+from yaff.objects.obj_files import MATERIAL_FILE, MESH_FILE, TEXTURE_FILE
 
 if TYPE_CHECKING:
     from yaff.objects.standins import StandIn
@@ -70,13 +71,13 @@ class FolderSource:
         Raises:
             MissingFileError: if it is not there.
         """
-        path = self._folder / name / "textured_simple.obj"
+        path = self._folder / name / MESH_FILE
         if not path.is_file():
             raise MissingFileError(
                 f"no mesh of {name}",
                 where=path,
-                remedy="give the models folder of YCB-Video (with 025_mug/textured_simple.obj and so on), "
-                "or use the stand-ins",
+                remedy="yaff assets install brings the scanned meshes; or give the models folder of YCB-Video (with "
+                "025_mug/textured_simple.obj and so on), or use the stand-ins",
             )
         return path
 
@@ -86,7 +87,7 @@ class FolderSource:
     def digest(self, name: str) -> str:
         path = self.file(name)
         digest = hashlib.sha256()
-        for part in (path, path.with_name("textured_simple.obj.mtl"), path.with_name("texture_map.png")):
+        for part in (path, path.with_name(MATERIAL_FILE), path.with_name(TEXTURE_FILE)):
             digest.update(f"{part.name};".encode())
             if part.is_file():
                 digest.update(hashlib.sha256(part.read_bytes()).digest())
@@ -150,3 +151,53 @@ class StandInSource:
         digest.update(np.ascontiguousarray(mesh.vertices, np.float64).tobytes())
         digest.update(np.ascontiguousarray(mesh.faces, np.int64).tobytes())
         return digest.hexdigest()
+
+
+SourceKind = Literal["auto", "installed", "stand-in", "folder"]
+"""``auto`` takes the installed mesh of an object where there is one, else its stand-in."""
+
+
+class SelectedSource:
+    """The meshes that a configuration asks for, object by object; a user's own objects always come from where they are.
+
+    Args:
+        kind: which meshes of the 21.
+        models: their folder, for ``folder``.
+        installed: folder of the installed scans.
+        own: folder of the user's own objects.
+    """
+
+    def __init__(self, kind: SourceKind, models: Path | None, installed: Path, own: Path) -> None:
+        self._kind: SourceKind = kind
+        self._scans = FolderSource(models if kind == "folder" and models is not None else installed)
+        self._installed, self._own = installed, own
+        self._standins = StandInSource()
+
+    @property
+    def label(self) -> str:
+        return StandInSource.LABEL if self._kind == "stand-in" else self._scans.label
+
+    def of(self, name: str) -> FolderSource | StandInSource:
+        """The source of one object.
+
+        Raises:
+            MissingFileError: only an installed mesh will do, and there is none.
+        """
+        if (self._own / name / MESH_FILE).is_file():
+            return FolderSource(self._own)
+        if self._kind == "stand-in":
+            return self._standins
+        there = self._kind == "folder" or (self._installed / name / MESH_FILE).is_file()
+        if self._kind == "installed" and not there:
+            raise MissingFileError(
+                f"the mesh of {name} is not installed",
+                where=self._installed / name,
+                remedy=f"yaff assets install --objects {name}",
+            )
+        return self._scans if there else self._standins
+
+    def mesh(self, name: str) -> trimesh.Trimesh:
+        return self.of(name).mesh(name)
+
+    def digest(self, name: str) -> str:
+        return self.of(name).digest(name)
