@@ -22,6 +22,7 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "build": Command("pipelines.commands.build", "the whole way: objects, grasps, scenes, shards, report"),
     "search": Command("pipelines.commands.search", "search grasps of objects into a library"),
+    "import": Command("pipelines.commands.import_", "bring published grasps into a library, measured and verified"),
     "project": Command("pipelines.commands.project", "annotate the frames of a dataset with a library"),
     "verify": Command("pipelines.commands.verify", "check a library or a folder of shards"),
     "show": Command("pipelines.commands.show", "draw a grasp, a sheet of grasps, or an annotated frame"),

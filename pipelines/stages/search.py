@@ -131,7 +131,7 @@ def _search(
     from yaff.store.atomic import write_bytes
     from yaff.store.library import GraspLibrary
 
-    find, rig, obj = planner(planner_name), _rig(recipes, settings), object_of(name, recipes.objects)
+    find, rig, obj = planner(planner_name), rig_of(recipes, settings), object_of(name, recipes.objects)
     started = time.process_time()
     result = find(rig, obj, number, settings, seed)
     seconds = time.process_time() - started
@@ -162,7 +162,8 @@ def _seconds(times: Path) -> float:
 
 
 @lru_cache(maxsize=2)
-def _rig(recipes: Recipes, settings: SearchConfig) -> HandRig:
+def rig_of(recipes: Recipes, settings: SearchConfig) -> HandRig:
+    """The hand made ready for the search, once for each process."""
     from yaff.search.planner import make_rig
 
     return make_rig(hand_of(recipes.hand), settings)

@@ -1,0 +1,95 @@
+"""Grasps that somebody else made, tested like our own: closed and shaken in the same world, held to the same limits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from yaff.errors import InputError
+from yaff.grasp import Grasps, measure_grasps
+from yaff.grasp.batch import ReviewState
+from yaff.hand import HandModel
+from yaff.objects import ObjectModel
+from yaff.search.config import SearchConfig
+from yaff.search.physics import HandWorld
+from yaff.search.planner import Attempt, _PairSearch, make_rig
+from yaff.search.propose import Candidates
+from yaff.search.rig import HandRig
+from yaff.taxonomy import GRASP_TYPES
+
+Array = np.ndarray
+
+
+def verify_given(hand: HandModel | HandRig, obj: ObjectModel, grasps: Grasps, config: SearchConfig) -> Grasps:
+    """The same grasps, row by row, with every measure and a verdict.
+
+    The hand is put where the grasp has it and closes from there. Where the object then holds through the shakes and
+    everything else is in order, the row is VERIFIED and its pose is the one that physics settled into, as with any
+    grasp of the search. Where not, the row keeps its pose, is measured there, and needs review for the reason given.
+
+    Args:
+        hand: the hand, or what was already derived from it.
+        obj: the object.
+        grasps: of this object, any types; measures are not needed. Provenance is kept.
+        config: the physics, the limits and the approach.
+
+    Raises:
+        InputError: grasps of another object.
+    """
+    if grasps.object_name != obj.name:
+        raise InputError(f"grasps of {grasps.object_name} on {obj.name}")
+    rig = hand if isinstance(hand, HandRig) else make_rig(hand, config)
+    rows: dict[int, Grasps] = {}
+    for number in np.unique(grasps.grasp_type):
+        index = np.flatnonzero(grasps.grasp_type == number)
+        batch = _Given(rig, GRASP_TYPES[int(number)], obj, config, 0).verdict(grasps[index])
+        rows |= {int(row): batch[k : k + 1] for k, row in enumerate(index)}
+    return Grasps.concatenate([rows[row] for row in range(len(grasps))]) if rows else Grasps.empty(obj.name)
+
+
+class _Given(_PairSearch):
+    """The tests of the search without its proposals."""
+
+    def verdict(self, grasps: Grasps) -> Grasps:
+        """Grasps of one type, tested."""
+        T, dof = self._states(grasps)
+        attempts: list[Attempt] = []
+        with HandWorld(self.rig.model, self.rig.anatomy, self.rig.pieces, self.obj, self.config.physics) as world:
+            # one by one: a saved state is consumed before the next is made
+            for row in range(len(grasps)):
+                candidate = Candidates(T[row : row + 1], dof[row : row + 1], dof[row : row + 1], np.zeros(1))
+                (attempt,) = self._close(world, candidate, np.array([row]))
+                tested = self._test(world, attempt, [])
+                attempts.append(tested if tested.held else self._every_direction(world, tested))
+        settled = self._finish(attempts)
+        original = self._as_given(grasps, settled)
+        held = np.array([attempt.held for attempt in attempts])
+        both = Grasps.concatenate([settled, original])
+        chosen = both[np.where(held, np.arange(len(grasps)), np.arange(len(grasps)) + len(grasps))]
+        return replace(chosen, provenance=grasps.provenance)
+
+    def _states(self, grasps: Grasps) -> tuple[Float[Array, "n 4 4"], Float[Array, "n dof"]]:
+        """Wrists, and degrees of freedom within the limits of the anatomy."""
+        dof, _ = self.rig.anatomy.dof_from_pose(np.asarray(grasps.pose, np.float64))
+        return self.rig.model.wrist_transform(
+            grasps.wrist_rotation, grasps.translation, grasps.shape
+        ), self.rig.anatomy.clip(dof)
+
+    def _as_given(self, grasps: Grasps, settled: Grasps) -> Grasps:
+        """The poses as they came, measured there; shakes and reasons are those of the hand that was tested."""
+        wrist, translation = np.asarray(grasps.wrist_rotation), np.asarray(grasps.translation)
+        batch = Grasps.make(
+            self.obj.name,
+            grasps.pose,
+            wrist,
+            translation,
+            grasps.grasp_type,
+            shape=np.asarray(grasps.shape, np.float32),
+            review_state=np.full(len(grasps), ReviewState.NEEDS_REVIEW, np.uint8),
+            reason=settled.reason,
+            provenance=grasps.provenance,
+        )
+        measures = {**settled.measures, **measure_grasps(self.rig.model, self.rig.patches, self.obj, batch)}
+        return replace(batch, measures={name: np.asarray(values, np.float32) for name, values in measures.items()})
