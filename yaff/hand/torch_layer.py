@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from yaff.geometry.torch_rotations import rotation_about_axes, rotation_from_axis_angle
+from yaff.geometry.torch_rotations import rotation_about_axes
 from yaff.hand.anatomy import Anatomy
 from yaff.hand.model import HandModel
+from yaff.hand.torch_skinning import MANO_ORDER, PosedHand, Skin, bone_poses
 
 VertexIndices = Int[Tensor, "v"] | Sequence[int] | None
 
@@ -19,32 +20,20 @@ class HandLayer(nn.Module):
     """Forward kinematics of a hand, differentiable in pose, wrist, translation and shape.
 
     Equal to the NumPy model to rounding. Units, frames and the meaning of every argument are those of
-    :class:`~yaff.hand.model.HandModel`. Buffers follow ``.to(device)``.
+    :class:`~yaff.hand.model.HandModel`. Buffers follow ``.to(device)``. First derivatives only.
     """
 
-    template: Tensor
     faces: Tensor
-    weights: Tensor
-    shape_directions: Tensor
-    pose_directions: Tensor
-    rest_joints: Tensor
-    joint_shape_directions: Tensor
 
     def __init__(self, model: HandModel, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.parents: tuple[int, ...] = tuple(int(parent) for parent in model.parents)
-        # regressing shape directions once makes the joints independent of how many vertices are asked for
-        joint_shapes = torch.tensor(model.joint_regressor) @ torch.tensor(model.shape_directions).flatten(1)
-        for name, values in (
-            ("template", torch.tensor(model.template)),
-            ("weights", torch.tensor(model.weights)),
-            ("shape_directions", torch.tensor(model.shape_directions)),
-            ("pose_directions", torch.tensor(model.pose_directions)),
-            ("rest_joints", torch.tensor(model.rest_joints)),
-            ("joint_shape_directions", joint_shapes.unflatten(1, (3, 10))),
-        ):
+        for name, values in Skin.of(model)._asdict().items():
             self.register_buffer(name, values.to(dtype), persistent=False)
         self.register_buffer("faces", torch.tensor(model.faces), persistent=False)
+
+    @property
+    def _skin(self) -> Skin:
+        return Skin(*(self.get_buffer(name) for name in Skin._fields))
 
     def forward(
         self,
@@ -58,13 +47,7 @@ class HandLayer(nn.Module):
 
         ``vertex_indices`` poses only those vertices, at a cost proportional to their number.
         """
-        return self.forward_rotations(
-            rotation_from_axis_angle(pose.unflatten(1, (15, 3))),
-            rotation_from_axis_angle(wrist_rotation),
-            translation,
-            shape,
-            vertex_indices,
-        )
+        return self._pose(wrist_rotation, pose, translation, shape, vertex_indices)
 
     def forward_rotations(
         self,
@@ -75,29 +58,22 @@ class HandLayer(nn.Module):
         vertex_indices: VertexIndices = None,
     ) -> tuple[Float[Tensor, "n v 3"], Float[Tensor, "n 16 3"]]:
         """As :meth:`forward`, from rotation matrices."""
-        n = len(joint_rotations)
-        template, weights = self.template, self.weights
-        shape_directions, pose_directions = self.shape_directions, self.pose_directions
-        if vertex_indices is not None:
-            rows = torch.as_tensor(vertex_indices, dtype=torch.long, device=template.device)
-            template, weights = template[rows], weights[rows]
-            shape_directions, pose_directions = shape_directions[rows], pose_directions[rows]
-        rest_joints = self.rest_joints[None]
-        rest = template[None]
-        if shape is not None:
-            coefficients = shape if shape.dim() == 2 else shape[None]
-            rest_joints = rest_joints + _blend(coefficients, self.joint_shape_directions)
-            rest = rest + _blend(coefficients, shape_directions)
-        identity = torch.eye(3, dtype=template.dtype, device=template.device)
-        rest = rest + _blend((joint_rotations - identity).flatten(1), pose_directions)
+        return self._pose(wrist_rotation_matrix, joint_rotations, translation, shape, vertex_indices)
 
-        turns, origins = self._chain(joint_rotations, wrist_rotation_matrix, translation, rest_joints)
-        offsets = origins - (turns @ rest_joints[..., None])[..., 0]
-        skinning = torch.cat([turns.flatten(2), offsets], dim=2)
-        blended = weights @ skinning
-        matrices = blended[..., :9].unflatten(2, (3, 3))
-        vertices = (matrices @ rest[..., None])[..., 0] + blended[..., 9:]
-        return vertices.expand(n, -1, -1), origins
+    def _pose(
+        self,
+        wrist: Tensor,
+        fingers: Tensor,
+        translation: Tensor,
+        shape: Tensor | None,
+        vertex_indices: VertexIndices,
+    ) -> tuple[Tensor, Tensor]:
+        skin = self._skin
+        if vertex_indices is not None:
+            skin = skin.rows(torch.as_tensor(vertex_indices, dtype=torch.long, device=skin.template.device))
+        if shape is not None and shape.dim() == 1:
+            shape = shape[None]
+        return PosedHand.apply(wrist, fingers, translation, shape, skin)
 
     def bone_transforms(
         self,
@@ -108,20 +84,10 @@ class HandLayer(nn.Module):
         """Rotations and origins of ``T_object_bone`` of the mean hand: origin at the joint, template axes at
         rest.
         """
-        return self._chain(joint_rotations, wrist_rotation_matrix, translation, self.rest_joints[None])
-
-    def _chain(
-        self, joint_rotations: Tensor, wrist_rotation_matrix: Tensor, translation: Tensor, rest_joints: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        n = len(joint_rotations)
-        turns = [wrist_rotation_matrix]
-        origins = [rest_joints[:, 0].expand(n, 3) + translation]
-        for joint in range(1, 16):
-            parent = self.parents[joint]
-            offset = (rest_joints[:, joint] - rest_joints[:, parent])[..., None]
-            turns.append(turns[parent] @ joint_rotations[:, joint - 1])
-            origins.append((turns[parent] @ offset)[..., 0] + origins[parent])
-        return torch.stack(turns, 1), torch.stack(origins, 1)
+        joints, steps = self._skin.joints_and_steps(None)
+        bones, _ = bone_poses(wrist_rotation_matrix, joint_rotations, translation, joints, steps)
+        bones = bones[:, list(MANO_ORDER)]
+        return bones[..., :3], bones[..., 3]
 
 
 def rotations_from_dof(anatomy: Anatomy, dof: Float[Tensor, "n d"]) -> Float[Tensor, "n 15 3 3"]:
@@ -132,10 +98,3 @@ def rotations_from_dof(anatomy: Anatomy, dof: Float[Tensor, "n d"]) -> Float[Ten
     slots = torch.as_tensor(anatomy.slots, device=dof.device)
     factors = rotation_about_axes(axes, torch.nn.functional.pad(dof, (0, 1))[:, slots])
     return factors[:, :, 0] @ factors[:, :, 1] @ factors[:, :, 2]
-
-
-def _blend(coefficients: Tensor, directions: Tensor) -> Tensor:
-    """Blend shapes: coefficients (n, k) of directions (v, 3, k) give offsets (n, v, 3), as one matrix
-    product.
-    """
-    return (coefficients @ directions.flatten(0, 1).T).unflatten(1, (-1, 3))
