@@ -221,7 +221,7 @@ def _backend(workforce: Workforce) -> Iterator[None]:
     if workforce.backend == "local":
         # One thread in each process: more would fight over the cores, and sums would depend on their number.
         with warnings.catch_warnings(), joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            # loky replaces a process that has grown by 300 MB, which is as it should be, and warns of it
+            # a process that has grown too large is replaced, which is as it should be, and loky warns of it
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
             yield
         return
@@ -266,12 +266,25 @@ def _settle(work: Path, parent: int) -> None:
         return
     if _log is None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+        _keep_caches()
     _log = work
     work.mkdir(parents=True, exist_ok=True)
     log = os.open(work / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(log, stream)
     os.close(log)
+
+
+GROWTH = 1_000_000_000
+"""Bytes by which a worker may grow before it is replaced by a fresh one."""
+
+
+def _keep_caches() -> None:
+    """Let this process keep the objects it has loaded: loky would replace it as soon as it has grown by 300 MB."""
+    from joblib.externals.loky import process_executor
+
+    if hasattr(process_executor, "_MAX_MEMORY_LEAK_SIZE"):
+        process_executor._MAX_MEMORY_LEAK_SIZE = GROWTH
 
 
 def _end_with(parent: int) -> None:

@@ -15,7 +15,7 @@ from yaff.scene.ball_cover import BallCover, balls, spread_points
 
 Array = np.ndarray
 
-SKIN_BALLS = 48
+SKIN_BALLS = 24
 """Balls round the skin of a hand: more of them are tighter, but each has to be looked at."""
 PATH_BALLS = 16
 """Balls round the vertices that follow the approach."""
