@@ -23,7 +23,7 @@ from yaff.errors import FormatError, StorageError, YaffError
 from yaff.store.atomic import storage_errors
 
 ATTEMPTS = 5
-"""Times that an address is tried before the next; an attempt that brought bytes starts the count again."""
+"""Times that an address is tried before the next; one that came further than all before starts the count anew."""
 WAITS = (0.5, 1.0, 2.0, 4.0)
 """Seconds between attempts."""
 MOST_ROUNDS = 200
@@ -112,14 +112,14 @@ def fetch(
 
 def _from(http: httpx.Client, url: str, target: Path, seen: Seen, sleep: Callable[[float], None]) -> Downloaded:
     part = target.with_name(target.name + ".part")
-    failures = 0
+    failures, most = 0, _size(part)
     for _ in range(MOST_ROUNDS):
-        before = _size(part)
         try:
             _attempt(http, url, part, seen)
             break
         except httpx.HTTPError as error:
-            failures = 1 if _size(part) > before else failures + 1
+            failures = 1 if _size(part) > most else failures + 1
+            most = max(most, _size(part))
             if failures >= ATTEMPTS:
                 raise _Refused(f"{type(error).__name__}: {error} ({failures} attempts)") from error
             sleep(WAITS[min(failures, len(WAITS)) - 1])
@@ -166,7 +166,7 @@ def _attempt(http: httpx.Client, url: str, part: Path, seen: Seen) -> None:
 
 
 def _copy(answer: httpx.Response, stream: BinaryIO, done: int, total: int | None, seen: Seen) -> None:
-    for block in answer.iter_raw(1 << 16):
+    for block in answer.iter_raw():  # as it comes: blocks of a fixed size would be lost when the connection is
         stream.write(block)
         done += len(block)
         if done > MOST_BYTES:

@@ -241,7 +241,7 @@ def _verify(arguments: list[str]) -> int:
         say(f"{len(rows) - len(bad)} of {len(rows)} installed objects are as they were installed; in {data}")
         ours = [name for name in bad if name in catalogue]
         if ours:
-            say(f"remedy: yaff assets install --objects {' '.join(ours)}")
+            say(f"remedy: yaff assets install [SOURCE] --objects {' '.join(ours)}")
         if set(bad) - set(ours):
             say("remedy for your own objects: yaff objects remove NAME, and add them again")
     return 1 if bad else 0

@@ -27,9 +27,7 @@ from yaff.objects.obj_files import (
     move_obj,
     obj_of_mesh,
     obj_vertices,
-    png_of,
     texture_coordinates,
-    texture_of,
 )
 
 Array = np.ndarray
@@ -101,17 +99,14 @@ def convert(found: FoundMesh, entry: CatalogueEntry) -> ConvertedMesh:
 
 
 def mesh_files(
-    mesh: trimesh.Trimesh, scale: float, offset: Float[Array, "3"], texture: bytes | None = None
+    mesh: trimesh.Trimesh, scale: float, offset: Float[Array, "3"], texture: bytes | None
 ) -> dict[str, bytes]:
-    """The files of a mesh, moved; its texture is ``texture``, else the picture it carries."""
+    """The files of a mesh, moved; with a texture (PNG) where the mesh has coordinates for it."""
     moved = mesh.copy()
     moved.vertices = scale * np.asarray(mesh.vertices, np.float64) + offset
-    picture = texture_of(mesh)
-    if texture is None and texture_coordinates(mesh) is not None and picture is not None:
-        texture = png_of(picture)
-    if texture is not None and texture_coordinates(mesh) is None:
+    if texture_coordinates(mesh) is None:
         texture = None
-    return _with_texture(obj_of_mesh(moved), texture)
+    return _with_texture(obj_of_mesh(moved, texture is not None), texture)
 
 
 def _with_texture(obj: bytes, texture: bytes | None) -> dict[str, bytes]:
@@ -120,8 +115,9 @@ def _with_texture(obj: bytes, texture: bytes | None) -> dict[str, bytes]:
 
 
 def _wants(obj: bytes, texture: bytes | None) -> bool:
-    """Whether an OBJ names the material file that is installed with it exactly when there is a texture."""
-    names = f"mtllib {MATERIAL_FILE}".encode() in obj
+    """Whether an OBJ names the material that is installed with it, and only that, exactly when there is a texture."""
+    uses = {line.split()[-1] for line in obj.splitlines() if line.startswith(b"usemtl ")}
+    names = f"mtllib {MATERIAL_FILE}".encode() in obj and uses == {b"material_0"}
     return names if texture is not None else b"mtllib" not in obj
 
 

@@ -79,10 +79,10 @@ def _lines(data: bytes) -> list[bytes]:
     return _JOINED.sub(b" ", data).splitlines()
 
 
-def obj_of_mesh(mesh: trimesh.Trimesh) -> bytes:
-    """A mesh as OBJ, with texture coordinates or else vertex colours where it has them."""
+def obj_of_mesh(mesh: trimesh.Trimesh, textured: bool) -> bytes:
+    """A mesh as OBJ: with its texture coordinates, or else with vertex colours where it has them."""
     vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64) + 1
-    uv = texture_coordinates(mesh)
+    uv = texture_coordinates(mesh) if textured else None
     colours = _vertex_colours(mesh) if uv is None else None
     out = [] if uv is None else [f"mtllib {MATERIAL_FILE}", "usemtl material_0"]
     if colours is None:
@@ -99,18 +99,18 @@ def obj_of_mesh(mesh: trimesh.Trimesh) -> bytes:
 
 
 def texture_coordinates(mesh: trimesh.Trimesh) -> Float[Array, "n 2"] | None:
-    """Texture coordinates of each vertex, where the mesh has a texture to go with them."""
+    """Texture coordinates of each vertex, where the mesh has them."""
     uv = getattr(mesh.visual, "uv", None)
-    if uv is None or len(uv) != len(mesh.vertices) or not np.isfinite(uv).all() or texture_of(mesh) is None:
+    if uv is None or len(uv) != len(mesh.vertices) or not np.isfinite(uv).all():
         return None
     return np.asarray(uv, np.float64)
 
 
 def texture_of(mesh: trimesh.Trimesh) -> Image.Image | None:
-    """The colour picture of a mesh, if it has one."""
+    """The colour picture of a mesh, if it has one; trimesh's placeholder of two by two pixels is none."""
     material = getattr(mesh.visual, "material", None)
     picture = getattr(material, "image", None) or getattr(material, "baseColorTexture", None)
-    return picture if isinstance(picture, Image.Image) else None
+    return picture if isinstance(picture, Image.Image) and max(picture.size) > 2 else None
 
 
 def _vertex_colours(mesh: trimesh.Trimesh) -> Float[Array, "n 3"] | None:

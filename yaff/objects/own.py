@@ -19,6 +19,7 @@ from yaff.objects.catalogue import Symmetry
 from yaff.objects.conversion import mesh_files
 from yaff.objects.crossings import without_crossings
 from yaff.objects.decimation import decimated
+from yaff.objects.obj_files import png_of, texture_of
 from yaff.objects.sources import read_mesh
 from yaff.objects.surface import surface_samples
 
@@ -133,7 +134,9 @@ def prepare_own(path: Path, mass: float, unit: str = "m", symmetries: tuple[str,
         notes.append("the texture is missing: drawn plain")
     symmetry = [_measured(Symmetry(axis, _centre(solid), order), solid, path) for axis, order in turns]
     x, y, z = (float(value) for value in solid.extents)
-    return OwnObject(mesh_files(kept, 1.0, np.zeros(3)), (x, y, z), tuple(symmetry), scale, tuple(notes))
+    picture = texture_of(kept)
+    files = mesh_files(kept, 1.0, np.zeros(3), None if picture is None else png_of(picture))
+    return OwnObject(files, (x, y, z), tuple(symmetry), scale, tuple(notes))
 
 
 def _check_finite(mesh: trimesh.Trimesh, path: Path) -> None:
