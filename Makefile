@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST_FLAGS ?=
 BUILD_FLAGS ?=
 
-.PHONY: setup demo test lint bench bench-real pictures clean
+.PHONY: setup demo test lint bench bench-real bench-search pictures clean
 
 setup: $(STAMP)
 
@@ -35,6 +35,10 @@ bench: setup
 # On the real meshes and poses of YAFF_DATA; takes half an hour.
 bench-real: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks search-real real-scale
+
+# The search on the real meshes of YAFF_DATA, every row of its table; goes on where it was. BENCH_FLAGS='--objects 025_mug'.
+bench-search: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search_library $(BENCH_FLAGS)
 
 # The pictures of the README, from the built-in hand and the stand-ins only.
 pictures: setup

@@ -111,7 +111,7 @@ def run(arguments: list[str]) -> int:
         result = search(task, options.out, work, workforce, progress, budget=budget)
         library = GraspLibrary.open(result.library)
         written = write_search_report(
-            library, recipes, report, result.core_seconds, options.pictures, work, workforce, progress
+            library, recipes, report, result, options.pictures, work, workforce, progress
         )
     failed = [*((f"objects/{name}", error) for name, error in unusable), *result.failed]
     coverage = library_coverage(library)

@@ -21,6 +21,7 @@ from yaff.store.atomic import write_bytes
 from yaff.taxonomy import GRASP_TYPES
 
 if TYPE_CHECKING:
+    from pipelines.stages.search import SearchResult
     from yaff.store.library import GraspLibrary
 
 COLUMNS, SIZE = 4, 300
@@ -70,7 +71,7 @@ def write_search_report(
     library: GraspLibrary,
     recipes: Recipes,
     folder: Path,
-    core_seconds: Mapping[Pair, float],
+    result: SearchResult,
     pictures: int,
     work: Path,
     workforce: Workforce,
@@ -82,7 +83,7 @@ def write_search_report(
         library: what was found.
         recipes: hand and shapes to draw.
         folder: where the report goes.
-        core_seconds: processor time of each pair.
+        result: how the search went.
         pictures: random verified grasps on each contact sheet; 0 for no sheets.
         work: folder for the parts.
         workforce: who draws.
@@ -91,7 +92,12 @@ def write_search_report(
     folder.mkdir(parents=True, exist_ok=True)
     chart, _ = library_chart(library)
     written = [folder / "search.json"]
-    document = {"machine": machine(), "metadata": library.metadata, "pairs": pairs_table(library, core_seconds)}
+    document = {
+        "machine": machine(),
+        "run": {"wall_seconds": round(result.wall_seconds, 1), "resumed": result.resumed, "not_begun": result.left},
+        "metadata": library.metadata,
+        "pairs": pairs_table(library, result.core_seconds),
+    }
     write_bytes(written[0], (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
     if chart:
         written.append(folder / "coverage.png")

@@ -54,6 +54,10 @@ class SearchResult:
     """Pairs that were not begun in the time given."""
     core_seconds: Mapping[tuple[str, int], float]
     """Processor time of every pair that was searched, now or before. Never part of the library."""
+    wall_seconds: float
+    """Of this run."""
+    resumed: int
+    """Pairs that an earlier run had searched."""
 
 
 def search(
@@ -99,7 +103,8 @@ def search(
         times = work / "times" / f"{name}-{number:02d}-{key}.json"
         arguments = (name, number, task.seed, task.settings, task.recipes, task.planner, times)
         units[name, number] = Unit(f"search/{name}/{number:02d}", key, _search, arguments)
-    deadline = None if budget is None else time.monotonic() + budget
+    started = time.monotonic()
+    deadline = None if budget is None else started + budget
     done = run_units("search", list(units.values()), work, workforce, progress, deadline=deadline)
     outcomes = dict(zip(units, done, strict=True))
     outcomes = {(name, number): outcomes[name, number] for name in names for number in types}
@@ -113,7 +118,8 @@ def search(
     _merge(task, types, outcomes, failed, library)
     left = sum(isinstance(outcome.error, OutOfTime) for outcome in outcomes.values())
     seconds = {pair: _seconds(units[pair].arguments[-1]) for pair, o in outcomes.items() if o.error is None}
-    return SearchResult(library, failed, left, seconds)
+    resumed = sum(outcome.resumed for outcome in done)
+    return SearchResult(library, failed, left, seconds, time.monotonic() - started, resumed)
 
 
 def _search(
