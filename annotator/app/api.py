@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from annotator.app.service import ReviewService, Work
 from annotator.review.statistics import review_statistics
+from annotator.service import ReviewService, Work
 from annotator.store import Action, Decision, GraspState, Item, ItemState, QueueFilter, Verification
 from yaff.errors import ConflictError, InputError, PhysicsError, StorageError, UnknownItemError, YaffError
 

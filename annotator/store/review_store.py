@@ -151,6 +151,18 @@ class ReviewStore:
         with self._read() as connection:
             return item_of(found(connection, number))
 
+    def number_of(self, key: str) -> int:
+        """The number of the item with this key.
+
+        Raises:
+            UnknownItemError: no such item.
+        """
+        with self._read() as connection:
+            number = connection.scalar(sa.select(db.item.c.number).where(db.item.c.key == key))
+        if number is None:
+            raise UnknownItemError(f"there is no grasp {key!r} in this queue")
+        return number
+
     def grasp(self, number: int) -> GraspState:
         """The grasp as the machine left it."""
         with self._read() as connection:

@@ -1,0 +1,55 @@
+// Sliders of one group of fingers. They pose the hand in the page while they are dragged, and tell the server once, when
+// they are let go. This element is also what ties the gizmo to the hand: it knows the scene.
+export default {
+  template: `
+    <div class="yaff-joints">
+      <div v-for="f in freedoms" :key="f.name" class="yaff-joint" :class="{ 'yaff-limit': at_limit(f) }">
+        <label :for="'joint-' + f.name" :title="f.name + ': ' + f.source">{{ f.label }}</label>
+        <input type="range" :id="'joint-' + f.name" :data-joint="f.name" :min="f.lower" :max="f.upper" step="0.5"
+               :value="values[f.name]" :disabled="!enabled" @input="slide(f, $event)" @change="release(f, $event)"
+               @keydown.stop.left @keydown.stop.right />
+        <output>{{ Math.round(values[f.name]) }}°</output>
+      </div>
+    </div>`,
+  props: { freedoms: Array, scene: Number, hand: String, gizmo: String, lead: Boolean },
+  data: () => ({ values: {}, enabled: false, milliseconds: 0 }),
+  mounted() {
+    for (const f of this.freedoms) this.values[f.name] = 0;
+    if (this.lead) this.tie = setInterval(this.tie_gizmo, 200);
+  },
+  beforeUnmount() {
+    clearInterval(this.tie);
+  },
+  methods: {
+    component(id) {
+      return getElement(this.scene)?.objects?.get(id)?.component;
+    },
+    tie_gizmo() {
+      const gizmo = this.component(this.gizmo), hand = this.component(this.hand);
+      if (!gizmo?.mesh || !hand?.mesh) return;
+      gizmo.on_move = (T) => hand.set_wrist(T);
+      gizmo.on_release = (T) => this.$emit("wrist", { wrist: T });
+      clearInterval(this.tie);
+    },
+    at_limit(f) {
+      const v = this.values[f.name];
+      return v <= f.lower + 0.5 || v >= f.upper - 0.5;
+    },
+    slide(f, event) {
+      const start = performance.now();
+      this.values[f.name] = Number(event.target.value);
+      this.component(this.hand)?.set_angle(f.name, (this.values[f.name] * Math.PI) / 180);
+      this.milliseconds = performance.now() - start;
+    },
+    release(f, event) {
+      this.$emit("joint", { name: f.name, degrees: Number(event.target.value) });
+    },
+    show(angles, enabled) {
+      this.enabled = enabled;
+      for (const f of this.freedoms) this.values[f.name] = angles[f.name] ?? 0;
+    },
+    last_milliseconds() {
+      return this.milliseconds;
+    },
+  },
+};
