@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
 from pipelines.commands.parsing import parse, say, write_json
 from pipelines.config import BuildConfig, HandSection, ObjectsSection, OutputSection
+from yaff.errors import ConfigError
 from yaff.search.config import SearchConfig
+
+if TYPE_CHECKING:
+    from yaff.grasp.batch import Grasps
+    from yaff.hand import HandModel
 
 USAGE = """
 yaff import ycb-affordance ycb_affordance/grasps --out published.h5 --models YCB_Video_Dataset/models
+yaff import ycb-affordance ycb_affordance --dataset YCB_Video_Dataset --out published.h5
 """
 
 
@@ -29,7 +35,11 @@ class Import:
     source: Positional[Literal["ycb-affordance"]]
     """Whose grasps they are."""
     folder: Positional[Path]
-    """Where they are: for ycb-affordance, the folder of obj_*_grasp_*.pickle."""
+    """Where they are: for ycb-affordance, the folder of obj_*_grasp_*.pickle, or that of annotated frames (data/ with
+    imgnames.npy and YCB_Affordance_grasps/)."""
+    dataset: Path | None = None
+    """The frames that were annotated, where the folder holds annotations of frames: a YCB-Video folder, a BOP folder or
+    a table of poses."""
     out: Path = Path("imported.h5")
     """The library. Work in progress is kept beside it, in a folder ending in .work."""
     models: Path | None = None
@@ -62,10 +72,15 @@ def run(arguments: list[str]) -> int:
     from pipelines.stages.objects import prepare_those_that_can
     from yaff.store.atomic import build_lock
     from yaff.store.importers.registry import importer
+    from yaff.store.importers.ycb_affordance_dataset import is_ycb_affordance_dataset
     from yaff.store.library import GraspLibrary
 
     progress, workforce, recipes = default_progress(), workforce_of(config), recipes_of(config)
-    grasps = importer(options.source)(options.folder, hand_of(recipes.hand))
+    hand = hand_of(recipes.hand)
+    if is_ycb_affordance_dataset(options.folder):
+        grasps = _from_frames(options, hand, recipes.objects.cache)
+    else:
+        grasps = importer(options.source)(options.folder, hand)
     with build_lock(work):
         prepared, unusable = prepare_those_that_can(tuple(grasps), recipes.objects, work, workforce, progress)
         if not prepared:
@@ -91,3 +106,18 @@ def run(arguments: list[str]) -> int:
             say(f"failed: {name}: {error}")
         say(f"grasp library  {options.out}")
     return 1 if failed else 0
+
+
+def _from_frames(options: Import, hand: HandModel, cache: Path) -> dict[str, Grasps]:
+    """The grasps of a dataset of annotated frames, each once."""
+    from yaff.scene.recognise import open_scenes
+    from yaff.store.importers.ycb_affordance_dataset import YcbAffordanceDataset
+
+    if options.dataset is None:
+        raise ConfigError(
+            "these are annotations of frames: the poses of their objects are needed",
+            where=options.folder,
+            remedy="say where the frames are: --dataset YCB_Video_Dataset",
+        )
+    annotations = YcbAffordanceDataset(options.folder)
+    return annotations.distinct_grasps(open_scenes(options.dataset, cache), hand, annotations.components(hand))

@@ -48,7 +48,7 @@ def random_frames(
     for record in manifest.shards:
         shard = ShardReader.open(manifest.folder / record.file)
         frames += [(shard.path, shard.scene, int(frame)) for frame in shard["frames/frame"]]
-    coloured = [entry for entry in frames if reader.has_colour(entry[1], entry[2])] or frames
+    coloured = [entry for entry in frames if reader.colour_file(entry[1], entry[2])] or frames
     chosen = rng.choice(len(coloured), size=min(count, len(coloured)), replace=False) if coloured else []
     pictures = []
     for path, scene, frame in (coloured[i] for i in sorted(int(i) for i in chosen)):

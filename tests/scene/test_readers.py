@@ -356,7 +356,7 @@ class TestBop:
 
         write_bop(tmp_path, 48, scenes[48])
         reader = BopReader(tmp_path)
-        assert not reader.has_colour(48, 1)
+        assert reader.colour_file(48, 1) is None
         for image in (reader.colour, reader.depth, reader.labels):
             assert image(48, 1) is None
         rng = np.random.default_rng(0)
@@ -371,7 +371,7 @@ class TestBop:
             mask = np.zeros((480, 640), np.uint8)
             mask[100 * k : 100 * k + 100] = 255
             Image.fromarray(mask).save(folder / "mask_visib" / f"000001_{k:06d}.png")
-        assert reader.has_colour(48, 1)
+        assert reader.colour_file(48, 1) == folder / "rgb" / "000001.png"
         assert np.array_equal(reader.colour(48, 1), colour)  # type: ignore[arg-type]
         metres = reader.depth(48, 1)
         assert metres is not None

@@ -253,9 +253,6 @@ class Source:
     def content_key(self, scene: int) -> str:
         return f"{scene} {self.shift}"
 
-    def has_colour(self, scene: int, frame: int) -> bool:
-        return False
-
     def read(
         self, scene: int, frames: list[int] | None = None, skip_bad: bool = False
     ) -> tuple[FrameTable, tuple[BadFrame, ...]]:
@@ -270,7 +267,7 @@ class Source:
     def colour(self, scene: int, frame: int) -> None:
         return None
 
-    depth = labels = colour
+    depth = labels = colour_file = colour
 
 
 def test_poses_are_those_of_the_source(datasets: dict[str, Path]) -> None:

@@ -45,6 +45,34 @@ def read_arrays(path: Path, remedy: str = _REMEDY) -> dict[str, Any]:
         raise FormatError(f"cannot be read as a pickle: {error}", where=path, remedy=remedy) from error
 
 
+def read_array(stream: io.BufferedIOBase, path: Path, remedy: str = _REMEDY) -> Array:
+    """The array in an ``.npy`` file, also one of objects that are arrays themselves.
+
+    Args:
+        stream: the file, at its start.
+        path: its name, for messages.
+        remedy: what an error tells the reader to do.
+
+    Raises:
+        FormatError: not an ``.npy`` file, or one that holds anything but arrays.
+    """
+    try:
+        version = np.lib.format.read_magic(stream)
+        headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, _, dtype = headers[version](stream)
+        if not dtype.hasobject:
+            stream.seek(0)
+            return np.lib.format.read_array(stream, allow_pickle=False)
+        array = _ArrayUnpickler(stream, path, remedy).load()
+        if not isinstance(array, np.ndarray) or array.shape != shape:
+            raise FormatError("the array is not of the shape it announces", where=path, remedy=remedy)
+        return array
+    except FormatError:
+        raise
+    except Exception as error:  # a broken pickle can raise anything
+        raise FormatError(f"cannot be read as an array: {error}", where=path, remedy=remedy) from error
+
+
 class _StandIn:
     """Takes the place of an object of a foreign class: keeps its state and does nothing."""
 

@@ -107,9 +107,9 @@ class BopReader:
             self._raise(scene, index.bad[0])
         return index.table, tuple(BadFrame(str(path.with_name(b.file)), scene, b.frame, b.reason) for b in index.bad)
 
-    def has_colour(self, scene: int, frame: int) -> bool:
-        """Whether there is a colour image."""
-        return self.path(scene, frame, "rgb") is not None
+    def colour_file(self, scene: int, frame: int) -> Path | None:
+        """The file of the colour image, or None where there is none."""
+        return self.path(scene, frame, "rgb")
 
     def colour(self, scene: int, frame: int) -> UInt8[Array, "h w 3"] | None:
         """The colour image, or None where the frame has none."""

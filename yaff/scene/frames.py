@@ -141,8 +141,8 @@ class SceneReader(Protocol):
         """
         ...
 
-    def has_colour(self, scene: int, frame: int) -> bool:
-        """Whether there is a colour image, without decoding it."""
+    def colour_file(self, scene: int, frame: int) -> Path | None:
+        """The file of the colour image, or None where there is none."""
         ...
 
     def colour(self, scene: int, frame: int) -> UInt8[Array, "h w 3"] | None:

@@ -126,9 +126,9 @@ class PoseTableReader:
             table = table.select(np.setdiff1d(np.arange(len(table)), sorted(errors)))
         return table, tuple(BadFrame(str(self.path), scene, f, by_frame[f].what) for f in sorted(by_frame))
 
-    def has_colour(self, scene: int, frame: int) -> bool:
-        """False: a table of poses has no images."""
-        return False
+    def colour_file(self, scene: int, frame: int) -> Path | None:
+        """None: a table of poses has no images."""
+        return None
 
     def colour(self, scene: int, frame: int) -> UInt8[Array, "h w 3"] | None:
         """None: a table of poses has no images."""

@@ -149,9 +149,10 @@ class YcbVideoReader:
         files = (sorted(stems), names, np.array(sizes), np.array(times))
         return tuple(numbers), content_key(_READER, str(self.root.resolve()), scene, sorted(self._known), *files)
 
-    def has_colour(self, scene: int, frame: int) -> bool:
-        """Whether there is a colour image."""
-        return self.path(scene, frame, "color.png").is_file()
+    def colour_file(self, scene: int, frame: int) -> Path | None:
+        """The file of the colour image, or None where there is none."""
+        path = self.path(scene, frame, "color.png")
+        return path if path.is_file() else None
 
     def colour(self, scene: int, frame: int) -> UInt8[Array, "h w 3"] | None:
         """The colour image, or None where the frame has none."""
