@@ -21,7 +21,7 @@ OVERVIEW = """usage: yaff assets install [SOURCE] | list | verify
 The scanned meshes of the 21 objects, in your data folder. Without them parametric stand-ins are used.
 
 Usage:
-    yaff assets install                                 # download them (CC BY 4.0), about 200 MB
+    yaff assets install                                 # download them (CC BY 4.0)
     yaff assets install YCB_Video_Dataset/models        # take them from a folder
     yaff assets list
     yaff assets verify
@@ -86,7 +86,7 @@ def run(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in actions:
         asked = bool(arguments) and arguments[0] in ("-h", "--help")
         (sys.stdout if asked else sys.stderr).write(OVERVIEW)
-        return 0 if asked else 2
+        raise SystemExit(0 if asked else 2)
     return actions[arguments[0]](arguments[1:])
 
 

@@ -72,8 +72,10 @@ def test_nothing_installed(capsys: pytest.CaptureFixture[str], home: Path) -> No
     out = run(capsys, "assets", "list")[1]
     assert "yaff assets install" in out
     assert run(capsys, "assets", "verify")[0] == 0
-    assert run(capsys, "assets")[0] == 2
-    assert run(capsys, "assets", "--help")[0] == 0
+    for words, status in (((), 2), (("--help",), 0), (("instal",), 2)):
+        with pytest.raises(SystemExit) as caught:
+            main(("assets", *words))
+        assert caught.value.code == status
     assert not home.exists()  # asking makes nothing
 
 
