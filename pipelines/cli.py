@@ -26,6 +26,7 @@ COMMANDS: dict[str, Command] = {
     "project": Command("pipelines.commands.project", "annotate the frames of a dataset with a library"),
     "export": Command("pipelines.commands.export", "write a dataset as YCB-Affordance, WebDataset or Croissant"),
     "verify": Command("pipelines.commands.verify", "check a library or a folder of shards"),
+    "review": Command("pipelines.commands.review", "export, count or import what people decided"),
     "annotate": Command("pipelines.commands.annotate", "serve the review of a library to browsers"),
     "show": Command("pipelines.commands.show", "draw a grasp, a sheet of grasps, or an annotated frame"),
     "stats": Command("pipelines.commands.stats", "count what a library or a folder of shards holds"),
