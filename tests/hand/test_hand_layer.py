@@ -62,11 +62,62 @@ def test_bone_transforms_equal_numpy(synthetic, numbers):
     np.testing.assert_allclose(origins.numpy(), T[:, :, :3, 3], atol=1e-14)
 
 
-@pytest.mark.parametrize("scale", [0.0, 1.0])
-def test_gradients_equal_finite_differences(synthetic, numbers, scale):
+@pytest.mark.parametrize("shaped", [False, True, "one"])
+@pytest.mark.parametrize("scale", [0.0, 0.05, 1.0, 3.0])
+def test_gradients_equal_finite_differences(synthetic, numbers, scale, shaped):
+    """At rest, about the place where series take over from sines (0.1 rad), and at poses beyond a person's."""
     layer = HandLayer(synthetic, torch.float64)
-    leaves = [torch.tensor(scale * values[:1], requires_grad=True) for values in numbers]
+    leaves = [torch.tensor(scale * values[:2], requires_grad=True) for values in numbers]
+    leaves[3] = {False: None, True: leaves[3], "one": leaves[3][0].detach().requires_grad_()}[shaped]
     assert torch.autograd.gradcheck(lambda *a: layer(*a, vertex_indices=[5, 317, 745]), leaves)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_gradients_through_matrices_and_through_one_result_alone(synthetic, numbers, part):
+    """Rotation matrices need not be rotations for their derivative; vertices or joints alone may be asked for."""
+    layer = HandLayer(synthetic, torch.float64)
+    pose, wrist, translation, shape = (torch.tensor(values[:1]) for values in numbers)
+    leaves = [
+        torch.tensor(rotation_from_axis_angle(pose.reshape(1, 15, 3).numpy()), requires_grad=True),
+        torch.tensor(rotation_from_axis_angle(wrist.numpy()), requires_grad=True),
+        translation.requires_grad_(),
+        shape.requires_grad_(),
+    ]
+    assert torch.autograd.gradcheck(lambda *a: layer.forward_rotations(*a, vertex_indices=[0, 444])[part], leaves)
+
+
+def test_gradients_of_the_bones_equal_finite_differences(synthetic, numbers):
+    layer = HandLayer(synthetic, torch.float64)
+    pose, wrist, translation, _ = (torch.tensor(values[:1]) for values in numbers)
+    turns = torch.tensor(rotation_from_axis_angle(pose.reshape(1, 15, 3).numpy()), requires_grad=True)
+    root = torch.tensor(rotation_from_axis_angle(wrist.numpy()), requires_grad=True)
+    assert torch.autograd.gradcheck(layer.bone_transforms, (turns, root, translation.requires_grad_()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n", [0, 1, 4096])
+def test_any_number_of_hands(synthetic, n, dtype):
+    """Each hand by itself gives what it gives among 4,096: blocks and paths for few hands change nothing."""
+    generator = torch.Generator().manual_seed(0)
+    layer, rows = HandLayer(synthetic, dtype), list(range(0, 778, 40))
+    sizes = ((n, 45), (n, 3), (n, 3), (n, 10))
+    leaves = [torch.randn(size, dtype=dtype, generator=generator).mul_(0.4).requires_grad_() for size in sizes]
+    vertices, joints = layer(*leaves, vertex_indices=rows)
+    assert vertices.shape == (n, len(rows), 3)
+    assert joints.shape == (n, 16, 3)
+    assert vertices.dtype == dtype
+    (vertices.square().sum() + joints.sum()).backward()
+    assert all(leaf.grad is not None and leaf.grad.isfinite().all() for leaf in leaves)
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-13
+    for row in {0, n // 3, n - 1} if n else set():
+        alone = [leaf[row : row + 1].detach().requires_grad_() for leaf in leaves]
+        one, its_joints = layer(*alone, vertex_indices=rows)
+        torch.testing.assert_close(one[0], vertices[row], rtol=0, atol=tolerance)
+        (one.square().sum() + its_joints.sum()).backward()
+        for leaf, whole in zip(alone, leaves, strict=True):
+            torch.testing.assert_close(leaf.grad[0], whole.grad[row], rtol=tolerance * 100, atol=tolerance * 100)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(*leaves, vertex_indices=rows)[0], vertices, rtol=0, atol=tolerance)
 
 
 def test_importing_the_room_does_not_import_torch():

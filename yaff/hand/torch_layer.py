@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from yaff.geometry.torch_rotations import rotation_about_axes
 from yaff.hand.anatomy import Anatomy
 from yaff.hand.model import HandModel
-from yaff.hand.torch_skinning import MANO_ORDER, PosedHand, Skin, bone_poses
+from yaff.hand.torch_skinning import Skin, bone_poses, pose_hand
 
 VertexIndices = Int[Tensor, "v"] | Sequence[int] | None
 
@@ -28,12 +28,12 @@ class HandLayer(nn.Module):
     def __init__(self, model: HandModel, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         for name, values in Skin.of(model)._asdict().items():
-            self.register_buffer(name, values.to(dtype), persistent=False)
+            self.register_buffer(name, values.to(dtype) if values.is_floating_point() else values, persistent=False)
         self.register_buffer("faces", torch.tensor(model.faces), persistent=False)
 
     @property
     def _skin(self) -> Skin:
-        return Skin(*(self.get_buffer(name) for name in Skin._fields))
+        return Skin(*(self._buffers[name] for name in Skin._fields))  # pyright: ignore[reportArgumentType]
 
     def forward(
         self,
@@ -73,7 +73,7 @@ class HandLayer(nn.Module):
             skin = skin.rows(torch.as_tensor(vertex_indices, dtype=torch.long, device=skin.template.device))
         if shape is not None and shape.dim() == 1:
             shape = shape[None]
-        return PosedHand.apply(wrist, fingers, translation, shape, skin)
+        return pose_hand(wrist, fingers, translation, shape, skin)
 
     def bone_transforms(
         self,
@@ -84,9 +84,10 @@ class HandLayer(nn.Module):
         """Rotations and origins of ``T_object_bone`` of the mean hand: origin at the joint, template axes at
         rest.
         """
-        joints, steps = self._skin.joints_and_steps(None)
+        skin = self._skin
+        joints, steps = skin.joints_and_steps(None)
         bones, _ = bone_poses(wrist_rotation_matrix, joint_rotations, translation, joints, steps)
-        bones = bones[:, list(MANO_ORDER)]
+        bones = bones[:, skin.order]
         return bones[..., :3], bones[..., 3]
 
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
@@ -30,11 +30,8 @@ from yaff.hand.model import HandModel
 LEVEL_ORDER: tuple[int, ...] = (0, *(1 + 3 * finger + level for level in range(3) for finger in range(5)))
 """MANO's joint at each place of the level order."""
 
-MANO_ORDER: tuple[int, ...] = tuple(LEVEL_ORDER.index(joint) for joint in range(16))
-"""The place in level order of each of MANO's joints."""
-
-_BLOCK = 32
-"""Hands at a time on a processor: 32 x 778 x 12 blended numbers are about 1 MB. Other devices take all at once."""
+_BLOCK = 64
+"""Hands at a time on a processor: 64 x 778 x 12 blended numbers are about 2 MB. Other devices take all at once."""
 
 
 class Skin(NamedTuple):
@@ -52,6 +49,8 @@ class Skin(NamedTuple):
     """What a unit of each shape coefficient does to the skeleton."""
     squares: Float[Tensor, "16 9"]
     """The rotation matrix of a quaternion q (wxyz) is this applied to the products of its parts, ``q q^T``."""
+    order: Int[Tensor, "16"]
+    """The place in level order of each of MANO's joints."""
 
     @classmethod
     def of(cls, model: HandModel) -> Skin:
@@ -71,6 +70,7 @@ class Skin(NamedTuple):
             skeleton.ravel(),
             skeleton_directions.reshape(10, 93),
             _squares(),
+            np.argsort(order),
         )
         return cls(*(torch.tensor(np.ascontiguousarray(values)) for values in arrays))
 
@@ -100,74 +100,106 @@ def bone_poses(
     """
     n = len(wrist)
     offsets = steps.view(-1, 3, 5, 3, 1).expand(n, -1, -1, -1, -1)
-    local = torch.cat([rotations.view(n, 5, 3, 3, 3).transpose(1, 2), offsets], -1)
+    local = torch.cat([rotations.reshape(n, 5, 3, 3, 3).transpose(1, 2), offsets], -1)
+    squared = torch.constant_pad_nd(local, (0, 0, 0, 1))  # homogeneous: a level is then one product
+    squared[..., 3, 3] = 1.0
     parent = torch.cat([wrist, (joints[:, 0] + translation)[:, :, None]], -1)[:, None]
     bones = [parent]
-    for level in range(3):
-        turned = parent[..., :3] @ local[:, level]
-        parent = torch.cat([turned[..., :3], turned[..., 3:] + parent[..., 3:]], -1)
+    for step in squared.unbind(1):
+        parent = parent @ step
         bones.append(parent)
     return torch.cat(bones, 1), local
 
 
-class PosedHand(Function):
+class _Kept(NamedTuple):
+    """What the derivative needs of a posed hand."""
+
+    turns: _Turns | None
+    joints: Tensor
+    bones: Tensor
+    local: Tensor
+    transforms: Tensor
+    rest: Tensor
+    shape: Tensor | None
+
+
+def pose_hand(
+    wrist: Tensor, fingers: Tensor, translation: Tensor, shape: Tensor | None, skin: Skin
+) -> tuple[Tensor, Tensor]:
     """Vertices (n, v, 3) and joints (n, 16, 3), MANO's order, of poses, translation and shape.
 
-    Wrist and fingers are given by axis-angle, (n, 3) and (n, 45), or by matrices, (n, 3, 3) and (n, 15, 3, 3).
+    Wrist and fingers are given by axis-angle, (n, 3) and (n, 45), or by matrices, (n, 3, 3) and (n, 15, 3, 3); shape is
+    (n, 10), (1, 10) for all, or none.
     """
+    if torch.is_grad_enabled():
+        return _PosedHand.apply(wrist, fingers, translation, shape, skin)
+    return _forward(wrist, fingers, translation, shape, skin)[:2]
+
+
+def _forward(
+    wrist: Tensor, fingers: Tensor, translation: Tensor, shape: Tensor | None, skin: Skin
+) -> tuple[Tensor, Tensor, _Kept]:
+    n, v = len(wrist), skin.weights.shape[1]
+    turns, root, rotations = None, wrist, fingers
+    if wrist.dim() == 2:
+        turns = _Turns.of(torch.cat([wrist, fingers], 1).view(-1, 3), skin)
+        matrices = turns.rotations.view(n, 16, 3, 3)
+        root, rotations = matrices[:, 0], matrices[:, 1:]
+    joints, steps = skin.joints_and_steps(shape)
+    bones, local = bone_poses(root, rotations, translation, joints, steps)
+    shift = (bones[..., :3] * joints[:, :, None]).sum(-1, keepdim=True)
+    transforms = torch.cat([bones[..., :3], bones[..., 3:] - shift], -1)
+    transforms = transforms.view(n, 16, 12).transpose(1, 2).reshape(-1, 16)
+    features, template, directions = rotations.flatten(1), skin.template, skin.directions
+    if shape is not None and len(shape) == n:
+        features = torch.cat([features, shape], 1)
+    else:
+        directions = directions[:135]
+        if shape is not None:
+            template = torch.addmv(template, skin.directions[135:].T, shape[0])
+    vertices, rest = wrist.new_empty(n, 3, v), wrist.new_empty(n, 1, 3, v)
+    for part in _blocks(wrist):
+        torch.addmm(template, features[part], directions, out=rest[part].flatten(1))
+        columns, coordinates, out = _blend(transforms, part, skin).unbind(2), rest[part].unbind(2), vertices[part]
+        torch.addcmul(columns[3], columns[0], coordinates[0], out=out)
+        out.addcmul_(columns[1], coordinates[1]).addcmul_(columns[2], coordinates[2])
+    joints_now = bones[:, :, :, 3].index_select(1, skin.order)
+    return vertices.transpose(1, 2), joints_now, _Kept(turns, joints, bones, local, transforms, rest, shape)
+
+
+class _PosedHand(Function):
+    """:func:`pose_hand` with its derivative."""
 
     @staticmethod
     def forward(
         ctx: Any, wrist: Tensor, fingers: Tensor, translation: Tensor, shape: Tensor | None, skin: Skin
     ) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
-        n, v = len(wrist), skin.weights.shape[1]
-        turns, root, rotations = None, wrist, fingers
-        if wrist.dim() == 2:
-            turns = _Turns.of(torch.cat([wrist, fingers], 1).view(-1, 3), skin)
-            matrices = turns.rotations.view(n, 16, 3, 3)
-            root, rotations = matrices[:, 0], matrices[:, 1:].contiguous()
-        joints, steps = skin.joints_and_steps(shape)
-        bones, local = bone_poses(root, rotations, translation, joints, steps)
-        shift = bones[..., :3] @ joints[..., None]
-        transforms = torch.cat([bones[..., :3], bones[..., 3:] - shift], -1)
-        transforms = transforms.view(n, 16, 12).transpose(1, 2).reshape(-1, 16)
-        features, template, directions = rotations.reshape(n, 135), skin.template, skin.directions
-        if shape is not None and len(shape) == n:
-            features = torch.cat([features, shape], 1)
-        else:
-            directions = directions[:135]
-            if shape is not None:
-                template = torch.addmv(template, skin.directions[135:].T, shape[0])
-        vertices, rest = wrist.new_empty(n, 3, v), wrist.new_empty(n, 3, v)
-        for part in _blocks(wrist):
-            torch.addmm(template, features[part], directions, out=rest[part].flatten(1))
-            blended, base, out = _blend(transforms, part, skin), rest[part, None], vertices[part]
-            torch.addcmul(blended[:, :, 3], blended[:, :, 0], base[:, :, 0], out=out)
-            out.addcmul_(blended[:, :, 1], base[:, :, 1]).addcmul_(blended[:, :, 2], base[:, :, 2])
-        ctx.skin, ctx.turns = skin, turns
-        ctx.save_for_backward(joints, bones, local, transforms, rest, shape)
-        finger_joints = bones[:, 1:, :, 3].view(n, 3, 5, 3).transpose(1, 2).reshape(n, 15, 3)
-        return vertices.transpose(1, 2), torch.cat([bones[:, :1, :, 3], finger_joints], 1)
+        vertices, joints, kept = _forward(wrist, fingers, translation, shape, skin)
+        ctx.skin, ctx.turns = skin, kept.turns
+        ctx.save_for_backward(*kept[1:])
+        return vertices, joints
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, on_vertices: Tensor | None, on_joints: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, on_vertices: Tensor | None, on_joints: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         joints, bones, local, transforms, rest, shape = ctx.saved_tensors
         skin: Skin = ctx.skin
         n, v = len(bones), skin.weights.shape[1]
         shaped = shape is not None and ctx.needs_input_grad[3]
-        on_bones = bones.new_zeros(n, 16, 3, 4)
-        on_rest_joints = None
-        on_features = bones.new_zeros(n, 145)
-        if on_vertices is not None:
+        if on_vertices is None:
+            on_bones, on_features = bones.new_zeros(n, 16, 3, 4), bones.new_zeros(n, 145)
+            on_rest_joints = bones.new_zeros(n, 16, 3)
+        else:
             directions = skin.directions if shaped else skin.directions[:135]
             on_transforms = bones.new_empty(n, 12, 16)
             on_features = bones.new_empty(n, len(directions))
             for part in _blocks(bones):
                 pull = on_vertices[part].transpose(1, 2).contiguous()
                 product = pull.new_empty(len(pull), 3, 4, v)
-                torch.mul(pull[:, :, None], rest[part, None], out=product[:, :, :3])
+                torch.mul(pull[:, :, None], rest[part], out=product[:, :, :3])
                 product[:, :, 3] = pull
                 torch.mm(product.flatten(0, 2), skin.weights.T, out=on_transforms[part].flatten(0, 1))
                 blended = _blend(transforms, part, skin)[:, :, :3]
@@ -176,22 +208,17 @@ class PosedHand(Function):
                 torch.mm(on_rest.flatten(1), directions.T, out=on_features[part])
             # of [A | o - A J]
             on_bones = on_transforms.transpose(1, 2).reshape(n, 16, 3, 4)
-            on_offsets = on_bones[..., 3:].clone()
-            on_bones[..., :3].addcmul_(on_offsets, joints[:, :, None], value=-1.0)
-            if shaped:
-                on_rest_joints = -(bones[..., :3].transpose(-1, -2) @ on_offsets)[..., 0]
+            on_bones[..., :3].addcmul_(on_bones[..., 3:], joints[:, :, None], value=-1.0)
+            on_rest_joints = -(bones[..., :3].transpose(-1, -2) @ on_bones[..., 3:])[..., 0] if shaped else None
         if on_joints is not None:
-            on_bones[:, 0, :, 3] += on_joints[:, 0]
-            on_bones[:, 1:, :, 3] += on_joints[:, 1:].reshape(n, 5, 3, 3).transpose(1, 2).reshape(n, 15, 3)
+            on_bones[:, skin.order, :, 3] += on_joints
 
         on_local = _chain_backward(on_bones, bones, local)
         on_root = on_bones[:, 0]
         on_rotations = on_local[..., :3].transpose(1, 2).reshape(n, 15, 3, 3) + on_features[:, :135].view(n, 15, 3, 3)
         on_translation = on_root[..., 3]
         on_shape = None
-        if shaped:
-            if on_rest_joints is None:
-                on_rest_joints = bones.new_zeros(n, 16, 3)
+        if shape is not None and shaped and on_rest_joints is not None:
             on_rest_joints[:, 0] += on_translation
             on_skeleton = torch.cat([on_rest_joints.flatten(1), on_local[..., 3].reshape(n, 45)], 1)
             on_shape = torch.addmm(on_features[:, 135:], on_skeleton, skin.skeleton_directions.T)
@@ -247,24 +274,24 @@ class _Turns(NamedTuple):
 
     rotations: Float[Tensor, "m 9"]
     vectors: Float[Tensor, "m 3"]
-    square: Float[Tensor, "m 1"]
+    angle: Float[Tensor, "m 1"]
     scale: Float[Tensor, "m 1"]
     quaternions: Float[Tensor, "m 4"]
 
     @classmethod
     def of(cls, vectors: Tensor, skin: Skin) -> _Turns:
-        square = (vectors * vectors).sum(-1, keepdim=True)
-        half = square.sqrt() * 0.5
+        angle = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+        half = 0.5 * angle
         scale = torch.sinc(half / torch.pi) * 0.5  # smooth at zero
         quaternions = torch.cat([half.cos(), scale * vectors], 1)
         products = (quaternions[:, :, None] * quaternions[:, None]).view(-1, 16)
-        return cls(products @ skin.squares, vectors, square, scale, quaternions)
+        return cls(products @ skin.squares, vectors, angle, scale, quaternions)
 
     def backward(self, on_rotations: Float[Tensor, "m 9"], skin: Skin) -> Float[Tensor, "m 3"]:
         """Gradient on the vectors."""
         on_products = (on_rotations @ skin.squares.T).view(-1, 4, 4)
         on_quaternions = 2.0 * (on_products @ self.quaternions[:, :, None])[..., 0]
-        square, scale, on_axis = self.square, self.scale, on_quaternions[:, 1:]
+        square, scale, on_axis = self.angle * self.angle, self.scale, on_quaternions[:, 1:]
         # ds/dt / t, by its series near zero, where the difference cancels
         small = square < 0.01
         series = square * (1 / 960 - square * (1 / 107520 - square / 23224320)) - 1 / 24
