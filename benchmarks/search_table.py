@@ -70,12 +70,13 @@ def distinct(searched: Searched, name: str, number: int) -> int:
 
 
 def near_published(searched: Searched) -> tuple[int, int]:
-    """Published grasps with one of ours of the same type near by, and published grasps in all."""
+    """Published grasps with one of ours of the same type near by, and published grasps of the pairs searched."""
+    asked = {(str(pair["object"]), int(pair["type"])) for pair in searched.pairs}
     near = total = 0
     for name, batch in searched.published.items():
-        if name not in searched.grasps:
-            continue
         for row in range(len(batch)):
+            if (name, int(batch.grasp_type[row])) not in asked:
+                continue
             total += 1
             ours = searched.wrists(searched.of(name, int(batch.grasp_type[row])))
             if not len(ours):
