@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scene_doubles import INTRINSICS, Solid, box, cylinder, sphere
+from scipy.spatial import ConvexHull
 
 from yaff.errors import InputError
 from yaff.geometry.transforms import (
@@ -105,6 +106,20 @@ class TestPlane:
 
 
 class TestFromObjects:
+    def test_a_camera_that_dips_below_the_table_for_a_moment(self) -> None:
+        """Beside the table's edge a camera can be lower than its top; what is above it nearly always is the table."""
+        rng = np.random.default_rng(11)
+        solids, Ts_table_object = [OBJECTS[k] for k in (0, 1, 2)], _standing(rng, [0, 1, 2])
+        T_camera_table = _camera(rng)
+        Ts = T_camera_table @ Ts_table_object
+        eyes = np.stack([[0.8 * np.cos(a), 0.8 * np.sin(a), 0.5] for a in np.linspace(0.0, 2.0, 20)])
+        eyes[7, 2] = -0.05
+        views = T_camera_table @ invert(look_at(eyes, np.array([0.0, 0.0, 0.05]), np.zeros(20)))
+        plane = support_plane(Ts, _points(solids), Ts_camera_view=views)
+        tilt, height = _difference(plane, _table_in(T_camera_table), T_camera_table)
+        assert tilt < 0.01
+        assert abs(height) < 1e-5
+
     @settings(max_examples=25, deadline=None)
     @given(st.integers(0, 2**32 - 1))
     def test_objects_that_stand_on_a_table(self, seed: int) -> None:
@@ -288,10 +303,11 @@ class TestReal:
         assert np.abs(height).max() < 0.003  # asked: 8 mm
 
     def test_real_videos(self, real_data: Path) -> None:
-        """A table in every video: below the camera in every frame, touched, and with nothing far under it."""
+        """A table in every video: below the camera, touched, and with nothing far under it. `make bench-scale` looks
+        at all 92."""
         z = np.load(real_data / "ycb_video_poses.npz")
-        model = self._points(real_data)
-        for scene in range(0, 92, 7):
+        hulls = {index: points[ConvexHull(points).vertices] for index, points in self._points(real_data).items()}
+        for scene in sorted({*range(0, 92, 6), 4, 23, 27, 45}):
             tracks = np.flatnonzero(z["track_scene"] == scene)
             start = z["track_start"][tracks]
             frames = np.linspace(0, z["track_start"][tracks[0] + 1] - start[0] - 1, 16).astype(int)
@@ -300,12 +316,14 @@ class TestReal:
                 rotation_from_quaternion_wxyz(z["quaternion_wxyz"][rows].astype(np.float64)),
                 z["translation_m"][rows].astype(np.float64),
             )
-            points = [model[int(o)] for o in z["track_object"][tracks]]
+            points = [hulls[int(o)] for o in z["track_object"][tracks]]
             views = Ts[0, 0] @ invert(Ts[:, 0])
             plane = support_plane(Ts[0], points, Ts_camera_view=views)
             lowest = np.array([plane.height(apply(T, p)).min() for T, p in zip(Ts[0], points, strict=True)])
-            assert (plane.height(views[:, :3, 3]) > 0.15).all(), scene
-            assert lowest.min() > -0.007, scene
-            assert (np.abs(lowest) < 0.006).any(), scene
+            # video 23's camera dips to the height of the table's top, beside it
+            assert (plane.height(views[:, :3, 3]) > (0.15 if scene != 23 else -0.06)).all(), scene
+            # in videos 4 and 27 one object is annotated 10 mm lower than those that stand beside it
+            assert lowest.min() > (-0.0065 if scene not in (4, 27) else -0.0115), scene
+            assert (np.abs(lowest) < 0.004).any(), scene
             up = views[:, :3, :3] @ np.array([0.0, -1.0, -1.0]) / np.sqrt(2.0)
-            assert (up @ plane.normal).mean() > 0.85, scene
+            assert (up @ plane.normal).mean() > 0.82, scene

@@ -46,6 +46,8 @@ class SupportConfig:
 
 _UP_AND_BACK = np.array([0.0, -1.0, -1.0]) / np.sqrt(2.0)
 _NEGLIGIBLE = 0.05
+_ABOVE = 0.9
+"""Share of the frames in which the camera must be above the table."""
 _ANGLES = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
 
 
@@ -74,7 +76,7 @@ def support_plane(
         masses: kilograms; equal where not given.
         centres_of_mass: model frame, metres; the mean of the hull's corners where not given.
         Ts_camera_view: poses of the cameras of other frames of this arrangement (see :func:`viewpoints`): the table
-            is below all of them, and they are held upright on average. The camera itself where not given.
+            is below nearly all of them, and they are held upright on average. The camera itself where not given.
         config: tolerances.
 
     Returns:
@@ -129,13 +131,14 @@ def _bodies(
 def _hypotheses(
     bodies: list[_Body], cameras: Float64[Array, "v 3"]
 ) -> tuple[Float64[Array, "h 3"], Float64[Array, "h"]]:
-    """Normals and offsets of the faces of the hull of everything with all cameras above them, upside in."""
+    """Normals and offsets of the faces of the hull of everything with the cameras above them, upside in."""
     hull = ConvexHull(np.concatenate([b.corners for b in bodies]))
     faces = -np.unique(np.round(hull.equations, 6), axis=0)
     faces /= np.linalg.norm(faces[:, :3], axis=1)[:, None]
     normals, offsets = faces[:, :3], faces[:, 3]
-    above = ((cameras @ normals.T + offsets) > 0.0).all(axis=0)
-    # a camera that goes all round: every face has it on the wrong side once
+    # a camera beside the table may dip below its top for a moment: YCB-Video's does, by 46 mm in video 23
+    above = ((cameras @ normals.T + offsets) > 0.0).mean(axis=0) >= _ABOVE
+    # a camera that goes all round: every face has it on the wrong side for long
     return (normals[above], offsets[above]) if above.any() else (normals, offsets)
 
 
