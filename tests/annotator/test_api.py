@@ -14,9 +14,9 @@ from starlette.websockets import WebSocketDisconnect
 
 from annotator.app.access import COOKIE, Access, is_local
 from annotator.app.api import answer_errors, make_router
-from annotator.service import ReviewService
 from annotator.editing import Editor
 from annotator.proving import Job
+from annotator.service import ReviewService
 from annotator.store import GraspState, ItemState, ReviewStore, open_database
 from yaff.hand import load_hand
 

@@ -1,6 +1,6 @@
-"""Fail when a test marked ``realdata`` was skipped although the data is there.
+"""Fail when a test with a marker was skipped although what it needs is there.
 
-Usage: real_data_ran.py JUNIT_XML
+Usage: tests_ran.py JUNIT_XML MARKER
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 
-def real_data_tests() -> set[tuple[str, str]]:
+def marked_tests(marker: str) -> set[tuple[str, str]]:
     """(classname, name) of every collected test with the marker, as JUnit reports write them."""
     listing = subprocess.run(
-        [sys.executable, "-m", "pytest", "-m", "realdata", "--collect-only", "-q", "--no-header"],
+        [sys.executable, "-m", "pytest", "-m", marker, "--collect-only", "-q", "--no-header"],
         capture_output=True,
         text=True,
         check=False,
@@ -27,9 +27,9 @@ def real_data_tests() -> set[tuple[str, str]]:
     return tests
 
 
-def main(report: str) -> int:
-    """Exit status: 0 when each real-data test ran, else 1."""
-    expected = real_data_tests()
+def main(report: str, marker: str) -> int:
+    """Exit status: 0 when each test with the marker ran, else 1."""
+    expected = marked_tests(marker)
     ran, skipped = set(), []
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         key = (case.get("classname", ""), case.get("name", ""))
@@ -41,12 +41,12 @@ def main(report: str) -> int:
                 skipped.append(f"{'::'.join(key)}: {skip.get('message', '')}")
     missing = len(expected) - len(ran) - len(skipped)
     if skipped or missing:
-        sys.stderr.write(f"{len(skipped)} real-data tests were skipped and {missing} did not run:\n")
+        sys.stderr.write(f"{len(skipped)} {marker} tests were skipped and {missing} did not run:\n")
         sys.stderr.write("".join(f"  {line}\n" for line in skipped))
         return 1
-    sys.stdout.write(f"real data: all {len(ran)} tests ran\n")
+    sys.stdout.write(f"{marker}: all {len(ran)} tests ran\n")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1]))
+    raise SystemExit(main(*sys.argv[1:3]))
