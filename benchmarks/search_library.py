@@ -28,7 +28,7 @@ from pipelines.progress import default_progress
 from pipelines.report.search import machine, pairs_table, write_search_report
 from pipelines.stages.objects import prepare_objects
 from pipelines.stages.search import SearchTask, search
-from yaff.errors import MissingFileError
+from yaff.errors import MissingFileError, YaffError
 from yaff.search.config import SearchConfig
 from yaff.store.atomic import build_lock, write_bytes
 from yaff.store.importers.ycb_affordance import read_grasps
@@ -140,4 +140,9 @@ def _print(rows: list[Row], searched: Searched, document: dict[str, Any]) -> Non
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    try:
+        status = main(sys.argv[1:])
+    except YaffError as error:
+        sys.stderr.write(f"{error}\n")
+        status = 2
+    raise SystemExit(status)
