@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -73,6 +74,7 @@ def fetch(
     accept: Callable[[Downloaded], None],
     seen: Seen = lambda done, total: None,
     sleep: Callable[[float], None] = time.sleep,
+    unreachable: set[str] | None = None,
 ) -> Downloaded:
     """A file from the first address whose content is accepted.
 
@@ -83,17 +85,19 @@ def fetch(
         accept: raises :class:`YaffError` for a content that is not what is wanted; the next address is tried then.
         seen: is told of progress.
         sleep: waits, in seconds.
+        unreachable: hosts that cannot be connected to; those found to be so are added, and not asked again.
 
     Raises:
         FormatError: no address has it; the message says of each why.
         StorageError: the disk refused.
     """
     refused: list[str] = []
+    unreachable = set() if unreachable is None else unreachable
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
     for url in urls:
         try:
-            found = _from(http, url, target, seen, sleep)
+            found = _from(http, url, target, seen, sleep, unreachable)
             accept(found)
             return found
         except StorageError:
@@ -101,6 +105,8 @@ def fetch(
         except YaffError as error:
             target.unlink(missing_ok=True)
             refused.append(f"{url}: {error.what}")
+        except ValueError as error:  # urlsplit's
+            refused.append(f"{url}: not an address: {error}")
         except _Refused as error:
             refused.append(f"{url}: {error}")
     raise FormatError(
@@ -110,7 +116,12 @@ def fetch(
     )
 
 
-def _from(http: httpx.Client, url: str, target: Path, seen: Seen, sleep: Callable[[float], None]) -> Downloaded:
+def _from(
+    http: httpx.Client, url: str, target: Path, seen: Seen, sleep: Callable[[float], None], unreachable: set[str]
+) -> Downloaded:
+    host = urlsplit(url).netloc.lower()
+    if host in unreachable:
+        raise _Refused("its server could not be reached before")
     part = target.with_name(target.name + ".part")
     failures, most = 0, _size(part)
     for _ in range(MOST_ROUNDS):
@@ -121,6 +132,7 @@ def _from(http: httpx.Client, url: str, target: Path, seen: Seen, sleep: Callabl
             failures = 1 if _size(part) > most else failures + 1
             most = max(most, _size(part))
             if failures >= ATTEMPTS:
+                unreachable |= {host} if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) else set()
                 raise _Refused(f"{type(error).__name__}: {error} ({failures} attempts)") from error
             sleep(WAITS[min(failures, len(WAITS)) - 1])
         except httpx.InvalidURL as error:

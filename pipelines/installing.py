@@ -156,7 +156,7 @@ def _attempt(outcome: Outcome, name: str, report: Report, work: Callable[[], Ins
         record = work()
     except (InputError, FormatError) as error:
         outcome.failed.append((name, error))
-        report(name, f"refused: {error.what}")
+        report(name, f"refused: {error.what.splitlines()[0]}")
         return
     outcome.installed.append(record)
     report(name, "; ".join(("installed", *record.notes)))

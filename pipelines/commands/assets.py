@@ -108,6 +108,8 @@ def _install(arguments: list[str]) -> int:
         else:
             outcome = _download(options, data, names, catalogue, shown)
     _report(outcome, data, catalogue, options)
+    if outcome.failed and not outcome.installed and not outcome.kept:
+        return 2
     return 1 if outcome.failed or (options.objects and outcome.missing) else 0
 
 
@@ -118,6 +120,7 @@ def _download(options: Install, data: Path, names: tuple[str, ...], catalogue: C
     config = _config()
     assert catalogue.download is not None
     places = (*options.mirror, *config.mirrors, *catalogue.download.urls)
+    unreachable: set[str] = set()
     with client() as http:
 
         def bring(name: str, target: Path, accept) -> None:
@@ -128,6 +131,7 @@ def _download(options: Install, data: Path, names: tuple[str, ...], catalogue: C
                 target,
                 lambda found: accept(found.path, found.sha256, found.bytes, found.url),
                 lambda done, total: shown.seen(name, done, total),
+                unreachable=unreachable,
             )
 
         return install_downloads(

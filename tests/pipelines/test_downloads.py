@@ -147,6 +147,16 @@ def test_mirrors_are_tried_in_turn_and_corrupt_bytes_are_not_taken(site: Site, t
     assert not (tmp_path / "a.tgz").exists()
 
 
+def test_a_host_that_cannot_be_reached_is_not_asked_for_every_object(site: Site, tmp_path: Path) -> None:
+    gone, waits, unreachable = "http://127.0.0.1:9/a.tgz", [], set()
+    with client() as http:
+        for _ in range(3):
+            urls = (gone, f"{site.url}/a.tgz")
+            fetch(http, urls, tmp_path / "a.tgz", lambda f: None, sleep=waits.append, unreachable=unreachable)
+    assert unreachable == {"127.0.0.1:9"}
+    assert waits == [0.5, 1.0, 2.0, 4.0]
+
+
 def test_addresses_that_are_none(site: Site, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="could not be downloaded"):
         bring(site, tmp_path / "a.tgz", "nonsense", "ftp://example.org/a.tgz", "http://[::1/a.tgz")
