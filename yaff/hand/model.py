@@ -68,7 +68,7 @@ KEYPOINT_NAMES: tuple[str, ...] = (
 )
 """Names of the 21 keypoints: wrist, then thumb, index, middle, ring, pinky, each from the palm to the tip."""
 
-_CHUNK = 512  # poses skinned at a time: bounds the memory of blended transforms to ~50 MB
+_CHUNK = 64  # poses skinned at a time: their blended transforms are about 5 MB, which stays in the cache
 
 
 @runtime_checkable
@@ -143,6 +143,12 @@ class HandModel:
         return self.joint_regressor @ self.template
 
     @cached_property
+    def _directions(self) -> Float[Array, "145 3 778"]:
+        """Blend shapes of pose, then of shape."""
+        both = np.concatenate([self.pose_directions, self.shape_directions], axis=2)
+        return np.ascontiguousarray(both.transpose(2, 1, 0))
+
+    @cached_property
     def _joint_shape_directions(self) -> Array:
         return np.einsum("jv,vck->jck", self.joint_regressor, self.shape_directions)
 
@@ -176,26 +182,30 @@ class HandModel:
             vertex_indices: the vertices wanted, in the order wanted.
         """
         pose, wrist_rotation, translation, shape = _unpack(pose, wrist_rotation, translation, shape)
-        rows = slice(None) if vertex_indices is None else np.asarray(vertex_indices, np.intp)
-        weights, template = self.weights[rows], self.template[rows]
-        shape_directions, pose_directions = self.shape_directions[rows], self.pose_directions[rows]
-        result = np.empty((len(pose), len(template), 3))
+        directions, template, weights = self._directions, self.template.T, self.weights.T
+        if vertex_indices is not None:
+            rows = np.asarray(vertex_indices, np.intp)
+            directions, template, weights = directions[..., rows], template[:, rows], weights[:, rows]
+        v = weights.shape[1]
+        directions = directions.reshape(145, 3 * v)
+        result = np.empty((len(pose), v, 3))
         for start in range(0, len(pose), _CHUNK):
             part = slice(start, start + _CHUNK)
             part_shape = shape[part] if shape is not None and shape.ndim == 2 else shape
             rotations, T = self._forward(pose[part], wrist_rotation[part], translation[part], part_shape)
-            joints = self.rest_joints_of(part_shape)
-            rest = np.broadcast_to(template, (len(T), *template.shape))
+            n = len(T)
+            rest = (rotations[:, 1:] - np.eye(3)).reshape(n, 135) @ directions[:135] + template.ravel()
             if part_shape is not None:
-                rest = rest + _blend(np.atleast_2d(part_shape), shape_directions)
-            features = (rotations[:, 1:] - np.eye(3)).reshape(len(T), 135)
-            rest = rest + _blend(features, pose_directions)
+                rest += np.atleast_2d(part_shape) @ directions[135:]
+            rest = rest.reshape(n, 1, 3, v)
             # T_object_bone applied to x - J_bone is linear blend skinning with G' = G - G [J, 0] (MANO eq. 4)
-            offsets = T[:, :, :3, 3] - np.einsum("njab,njb->nja", T[:, :, :3, :3], joints)
-            skinning = np.concatenate([T[:, :, :3, :3].reshape(len(T), 16, 9), offsets], axis=2)
-            blended = weights @ skinning
-            matrices = blended[..., :9].reshape(*blended.shape[:2], 3, 3)
-            result[part] = (matrices @ rest[..., None])[..., 0] + blended[..., 9:]
+            relative = T[:, :, :3].copy()
+            relative[..., 3] -= (relative[..., :3] @ self.rest_joints_of(part_shape)[..., None])[..., 0]
+            # vertices last: products of matrices for bones and blend shapes, contiguous memory for all else
+            blended = relative.reshape(n, 16, 12).swapaxes(1, 2).reshape(12 * n, 16) @ weights
+            blended = blended.reshape(n, 3, 4, v)
+            blended[:, :, :3] *= rest
+            result[part] = blended.sum(axis=2).swapaxes(1, 2)
         return result
 
     def joints(
