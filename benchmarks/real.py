@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cases import Figure
+from benchmarks.hand import published_grasps
 from yaff.errors import MissingFileError
 
 OBJECTS = ("025_mug", "006_mustard_bottle", "011_banana")
@@ -82,5 +83,17 @@ def real_scale() -> Iterator[Figure]:
     yield from run()
 
 
-REAL_CASES: Mapping[str, Callable[[], Iterator[Figure]]] = {"search-real": search_real, "real-scale": real_scale}
+def scenes() -> Iterator[Figure]:
+    """Reading the poses of all 92 videos, and the support plane of each."""
+    from benchmarks.scenes import scenes as run
+
+    yield from run()
+
+
+REAL_CASES: Mapping[str, Callable[[], Iterator[Figure]]] = {
+    "published-grasps": published_grasps,
+    "search-real": search_real,
+    "real-scale": real_scale,
+    "scenes": scenes,
+}
 """By name; only these need the real data."""
