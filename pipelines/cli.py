@@ -29,6 +29,7 @@ COMMANDS: dict[str, Command] = {
     "review": Command("pipelines.commands.review", "export, count or import what people decided"),
     "annotate": Command("pipelines.commands.annotate", "serve the review of a library to browsers"),
     "show": Command("pipelines.commands.show", "draw a grasp, a sheet of grasps, or an annotated frame"),
+    "migrate": Command("pipelines.commands.migrate", "bring a dataset of an earlier version to this one"),
     "stats": Command("pipelines.commands.stats", "count what a library or a folder of shards holds"),
     "hand": Command("pipelines.commands.hand", "show or export the hand"),
     "assets": Command("pipelines.commands.assets", "install, list and verify the scanned meshes"),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
 from pipelines.commands.parsing import parse, say, write_json
 from yaff.errors import MissingFileError
 
+if TYPE_CHECKING:
+    from yaff.store.validation import Against
+
 USAGE = """
 yaff verify out/demo/shards
 yaff verify out/demo/library.h5 --json
+yaff verify shards --library library.h5 --source YCB_Video_Dataset
 """
 
 
@@ -25,8 +30,31 @@ class Verify:
 
     path: Positional[Path]
     """A library or a shard (.h5), or a folder with a manifest.json."""
+    library: Path | None = None
+    """The library that the shards were made from: their grasps are compared with it."""
+    source: Path | None = None
+    """The dataset that the frames were read from: poses of some frames of each shard are read again."""
+    sample: int = 1000
+    """Annotations of each shard that are composed again from object pose and grasp."""
+    frames: int = 20
+    """Frames of each shard that are read again from the source."""
     json: bool = False
     """Print JSON."""
+
+
+def against(options: Verify) -> Against:
+    """What the files are compared with."""
+    from pipelines.loading import catalogue
+    from yaff.scene.recognise import open_scenes
+    from yaff.store.library import GraspLibrary
+    from yaff.store.validation import Against
+
+    return Against(
+        sample=options.sample,
+        library=None if options.library is None else GraspLibrary.open(options.library),
+        source=None if options.source is None else open_scenes(options.source, None, catalogue().indices),
+        frames=options.frames,
+    )
 
 
 def run(arguments: list[str]) -> int:
@@ -37,7 +65,7 @@ def run(arguments: list[str]) -> int:
 
     from pipelines.stages.verify import problems_of
 
-    problems = problems_of(options.path)
+    problems = problems_of(options.path, against(options))
     if options.json:
         write_json({"path": str(options.path), "problems": problems})
     else:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.progress import Progress
+
+if TYPE_CHECKING:
+    from yaff.store.validation import Against
 
 
 def check(paths: Sequence[Path], progress: Progress) -> list[str]:
@@ -19,8 +23,8 @@ def check(paths: Sequence[Path], progress: Progress) -> list[str]:
     return problems
 
 
-def problems_of(path: Path) -> list[str]:
+def problems_of(path: Path, against: Against | None = None) -> list[str]:
     """What is wrong with a library, a shard or a folder of shards, one line each."""
     from yaff.store.validation import verify_path
 
-    return [str(problem) for problem in verify_path(path).problems]
+    return [str(problem) for problem in verify_path(path, against).problems]

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from yaff.errors import InputError, MissingFileError
 from yaff.geometry.transforms import apply
 from yaff.learning import GraspDataset
+from yaff.store.grouping import By
 from yaff.store.layouts import LAYOUTS
 from yaff.store.reading import ShardSet
 
@@ -88,6 +89,44 @@ def test_filters(folders: dict[str, Path]) -> None:
         assert (sample["frame"] - 1) // 3 % 3 == 0
     with pytest.raises(InputError, match="train, val"):
         GraspDataset(folders["wrist"], split="keyframe")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("by", ["instance", "frame"])
+def test_grouped_samples_are_the_annotations_in_groups(folders: dict[str, Path], layout: str, by: By) -> None:
+    asked = {"split": "train", "types": range(1, 15), "objects": ["025_mug", "011_banana"]}
+    single, grouped = GraspDataset(folders[layout], **asked), GraspDataset(folders[layout], **asked, by=by)
+    every = single.batch(np.arange(len(single)))
+    samples = [grouped[k] for k in range(len(grouped))]
+    hands = ["grasp_type", "library_row", "T_camera_hand", "wrist_rotation", "pose", "translation", "shape"]
+    for name in hands:
+        assert torch.equal(torch.cat([sample[name] for sample in samples]), every[name]), name
+    counts = [len(sample["pose"]) for sample in samples]
+    assert 0 not in counts
+    for name in ("scene", "frame"):
+        assert np.repeat([sample[name] for sample in samples], counts).tolist() == every[name].tolist()
+    whose = [sample.get("instance", torch.zeros(len(sample["pose"]), dtype=torch.int64)) for sample in samples]
+    poses = [sample["T_camera_object"].reshape(-1, 4, 4)[k] for sample, k in zip(samples, whose, strict=True)]
+    assert torch.equal(torch.cat(poses), every["T_camera_object"])
+    names = [np.atleast_1d(s["object"])[k].tolist() for s, k in zip(samples, whose, strict=True)]
+    assert [name for part in names for name in part] == every["object"]
+    keys = {"instance": ("scene", "frame", "object_index"), "frame": ("scene", "frame")}[by]
+    assert len(grouped) == len(set(zip(*(every[key].tolist() for key in keys), strict=True)))
+
+
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+def test_workers_by_frame(folders: dict[str, Path], context: str) -> None:
+    dataset = GraspDataset(folders["wrist"], by="frame")
+    loader = DataLoader(
+        dataset, 5, num_workers=2, multiprocessing_context=context, collate_fn=GraspDataset.collate_groups
+    )
+    frames = [(s, f) for batch in loader for s, f in zip(batch["scene"], batch["frame"], strict=True)]
+    assert frames == [(dataset[k]["scene"], dataset[k]["frame"]) for k in range(len(dataset))]
+
+
+def test_an_unknown_kind_of_sample(folders: dict[str, Path]) -> None:
+    with pytest.raises(InputError, match="annotation, instance, frame"):
+        GraspDataset(folders["full"], by="scene")
 
 
 @pytest.mark.parametrize("context", ["fork", "spawn"])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_up import OBJECTS, SPLITS
+from made_up import OBJECTS, SPLITS, make_content, make_grasp_sets
 
 from yaff.errors import InputError
+from yaff.store.manifest import finish_dataset
 from yaff.store.reading import ShardSet, iterate
+from yaff.store.shards import ShardRecord, shard_name, write_shard
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,9 @@ def everything(shards: ShardSet) -> dict[str, np.ndarray]:
     types=st.none() | st.lists(st.integers(1, 33), max_size=6),
     objects=st.none() | st.lists(st.sampled_from(sorted(OBJECTS)), max_size=3),
     scenes=st.none() | st.lists(st.sampled_from([1, 2]), max_size=2),
+    min_epsilon=st.none() | st.floats(0, 1),
+    max_penetration=st.none() | st.floats(0, 1),
+    states=st.none() | st.lists(st.integers(0, 3), max_size=2),
 )
 def test_selection_is_what_a_scan_finds(
     shards: ShardSet,
@@ -38,8 +44,19 @@ def test_selection_is_what_a_scan_finds(
     types: list[int] | None,
     objects: list[str] | None,
     scenes: list[int] | None,
+    min_epsilon: float | None,
+    max_penetration: float | None,
+    states: list[int] | None,
 ) -> None:
     wanted = np.ones(len(shards), bool)
+    sets = make_grasp_sets()
+    pairs = list(zip(everything["object"].tolist(), everything["library_row"].tolist(), strict=True))
+    if min_epsilon is not None:
+        wanted &= np.array([sets[name].measures["epsilon"][row] >= min_epsilon for name, row in pairs])
+    if max_penetration is not None:
+        wanted &= np.array([sets[name].measures["max_penetration"][row] <= max_penetration for name, row in pairs])
+    if states is not None:
+        wanted &= np.array([sets[name].review_state[row] in states for name, row in pairs])
     if types is not None:
         wanted &= np.isin(everything["grasp_type"], types)
     if objects is not None:
@@ -48,7 +65,15 @@ def test_selection_is_what_a_scan_finds(
         wanted &= np.isin(everything["scene"], scenes)
     if split is not None:  # frames are numbered 1, 4, 7, ...; every third is of the validation split
         wanted &= ((everything["frame"] - 1) // 3 % 3 == 0) == (split == "val")
-    selection = shards.select(split, types, objects, scenes)
+    selection = shards.select(
+        split=split,
+        types=types,
+        objects=objects,
+        scenes=scenes,
+        min_epsilon=min_epsilon,
+        max_penetration=max_penetration,
+        states=states,
+    )
     assert len(selection) == wanted.sum()
     np.testing.assert_array_equal(shards.rows(selection, np.arange(len(selection))), np.flatnonzero(wanted))
 
@@ -57,9 +82,22 @@ def test_selecting_reads_no_shard(datasets: dict[str, Path], tmp_path: Path) -> 
     for name in ("index.h5", "manifest.json"):
         (tmp_path / name).write_bytes((datasets["full"] / name).read_bytes())
     found = ShardSet.open(tmp_path)  # no shards here at all
-    assert len(found.select("train", [1, 2, 3], ["025_mug"])) == len(
-        ShardSet.open(datasets["full"]).select("train", [1, 2, 3], ["025_mug"])
-    )
+    asked = {"split": "train", "types": range(1, 20), "objects": ["025_mug"], "min_epsilon": 0.2, "states": [1, 2]}
+    assert 0 < len(found.select(**asked)) == len(ShardSet.open(datasets["full"]).select(**asked))
+
+
+def test_visibility(tmp_path: Path, datasets: dict[str, Path]) -> None:
+    content = make_content(make_grasp_sets(), 1)
+    seen = np.linspace(0, 1, len(content.placement)).astype(np.float32)
+    path = tmp_path / shard_name(1)
+    write_shard(path, "compact", replace(content, visibility=seen))
+    finish_dataset(tmp_path, [ShardRecord.of(path)])
+    shards = ShardSet.open(tmp_path)
+    counts = np.diff(content.annotation_start)
+    assert len(shards.select(min_visibility=0.5)) == counts[seen >= 0.5].sum()
+    assert len(shards.select(min_visibility=0.5, types=[9])) < counts[seen >= 0.5].sum()
+    with pytest.raises(InputError, match="--visibility"):
+        ShardSet.open(datasets["compact"]).select(min_visibility=0.5)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +108,7 @@ def test_selecting_reads_no_shard(datasets: dict[str, Path], tmp_path: Path) -> 
         ({"types": [9, 34]}, r"\[34\]"),
         ({"objects": ["spoon"]}, "025_mug"),
         ({"scenes": [3]}, r"\[3\]"),
+        ({"states": [1, 4]}, "1 verified"),
     ],
 )
 def test_unknown_filters_name_the_known(shards: ShardSet, filters: dict[str, object], words: str) -> None:

@@ -285,14 +285,14 @@ def test_a_truncated_shard_is_refused_not_mapped(tmp_path: Path, datasets: dict[
     assert caught.value.where == str(path)
 
 
-@pytest.mark.parametrize("version", [0, 2])
+@pytest.mark.parametrize("version", [0, 99])
 def test_another_schema_version_is_refused(tmp_path: Path, datasets: dict[str, Path], version: int) -> None:
     folder = shutil.copytree(datasets["wrist"], tmp_path / "dataset")
     for name in ("shard-00001.h5", "index.h5"):
         with h5py.File(folder / name, "a") as file:
             file.attrs.modify("schema_version", version)
     for opener in (lambda: ShardReader.open(folder / "shard-00001.h5"), lambda: ShardSet.open(folder)):
-        with pytest.raises(FormatError, match=f"schema version {version}; this program reads version 1") as caught:
+        with pytest.raises(FormatError, match=f"schema version {version}; this program reads version [12]") as caught:
             opener()
         assert caught.value.remedy
     manifest = folder / "manifest.json"

@@ -14,13 +14,13 @@ import numpy as np
 
 from yaff.grasp.batch import MEASURES
 
-SCHEMA_VERSION = 1
-"""Version of all formats written by this program; a change that old readers would misread raises it."""
-
 LIBRARY_FORMAT = "yaff-grasp-library"
 SHARD_FORMAT = "yaff-shard"
 INDEX_FORMAT = "yaff-index"
 DATASET_FORMAT = "yaff-dataset"
+
+SCHEMA_VERSIONS = {LIBRARY_FORMAT: 1, SHARD_FORMAT: 1, INDEX_FORMAT: 2, DATASET_FORMAT: 1}
+"""Version of each format written by this program; a change that old readers would misread raises it."""
 
 TYPES = 33
 """Grasp types are numbered 1 to 33; column ``t - 1`` of a count belongs to type ``t``."""
@@ -195,8 +195,24 @@ INDEX_SHARDS: tuple[Column, ...] = (
 )
 """Datasets of ``/shards`` in the index: where each shard's rows begin."""
 
-VIRTUAL_GROUPS = frozenset({"annotations", "candidates", "grasps"})
-"""Groups that the index shows through virtual datasets only: their row numbers stay those of the shard."""
+_BULKY_GROUPS = frozenset({"annotations", "candidates", "grasps"})
+_BULKY_COLUMNS = frozenset({"frames/intrinsics", "instances/T_camera_object"})
+_FILTERED_BY = frozenset(
+    {
+        "candidates/grasp",
+        "candidates/code",
+        "grasps/grasp_type",
+        "grasps/review_state",
+        "grasps/measures/epsilon",
+        "grasps/measures/max_penetration",
+    }
+)
 
-VIRTUAL_COLUMNS = frozenset({"intrinsics", "T_camera_object", "visibility"})
-"""Bulky columns of the other groups, virtual in the index too."""
+
+def is_virtual(group: str, column: Column) -> bool:
+    """Whether the index shows a column through a virtual dataset only: its row numbers stay those of the shard.
+
+    What selections are made by is copied, so that selecting opens no shard.
+    """
+    name = f"{group}/{column.name}"
+    return (group in _BULKY_GROUPS or name in _BULKY_COLUMNS) and name not in _FILTERED_BY

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from yaff.errors import FormatError, InputError, MissingFileError
-from yaff.store.columns import SCHEMA_VERSION, Column
+from yaff.store.columns import INDEX_FORMAT, SCHEMA_VERSIONS, Column
 
 Array = np.ndarray
 
@@ -107,7 +107,9 @@ def create_file(path: Path | str, file_format: str, attributes: Mapping[str, str
             alignment_interval=_ALIGNMENT,
             track_order=False,
         ) as file:
-            write_attributes(file, {"format": file_format, "schema_version": SCHEMA_VERSION, **attributes})
+            write_attributes(
+                file, {"format": file_format, "schema_version": SCHEMA_VERSIONS[file_format], **attributes}
+            )
             yield NewFile(file, disk.check)
         disk.check()
     finally:
@@ -266,13 +268,21 @@ def check_header(header: Mapping[str, Any], file_format: str, path: Path | str) 
     if found != file_format:
         what = f"a {_KINDS[found]}" if found in _KINDS else "no file of this program"
         raise FormatError(f"this is {what}, expected a {kind}", where=path, remedy=f"give the path of a {kind}")
-    if version != SCHEMA_VERSION:
-        newer = isinstance(version, int) and version > SCHEMA_VERSION
+    reads = SCHEMA_VERSIONS[file_format]
+    if version != reads:
         raise FormatError(
-            f"{kind} of schema version {version}; this program reads version {SCHEMA_VERSION}",
+            f"{kind} of schema version {version}; this program reads version {reads}",
             where=path,
-            remedy="install a newer yaff" if newer else "build it again with this version of yaff",
+            remedy=_remedy(version, reads, file_format, Path(path)),
         )
+
+
+def _remedy(version: Any, reads: int, file_format: str, path: Path) -> str:
+    if isinstance(version, int) and version > reads:
+        return "install a newer yaff"
+    if file_format == INDEX_FORMAT and version == 1:
+        return f"yaff migrate {path.parent}"
+    return "build it again with this version of yaff"
 
 
 def _reason(error: OSError) -> str:

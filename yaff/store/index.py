@@ -1,14 +1,15 @@
 """``index.h5``: all shards of a dataset as one file.
 
 Bulky columns are HDF5 virtual datasets over the shards, by relative path, so that the folder may be moved. Offsets and
-row numbers of the small tables are rewritten to count over all shards; row numbers inside the virtual groups
-(``annotations/grasp``, ``candidates/grasp``) stay those of the shard, to which ``/shards/grasp_start`` is added.
+row numbers of the small tables, and what selections are made by, are copied and rewritten to count over all shards. Row
+numbers in virtual datasets (``annotations/grasp``) stay those of the shard, to which ``/shards/grasp_start`` is added.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from yaff.store.atomic import atomic_file
 from yaff.store.columns import (
     INDEX_FORMAT,
     INDEX_SHARDS,
+    SCHEMA_VERSIONS,
     SHARD_GROUPS,
-    VIRTUAL_COLUMNS,
-    VIRTUAL_GROUPS,
     Column,
+    is_virtual,
 )
 from yaff.store.hashing import canonical_json
 from yaff.store.hdf5 import (
@@ -69,10 +70,29 @@ def write_index(folder: Path | str, files: Sequence[str]) -> None:
             for column in columns:
                 if column.optional and not all(f"{name}/{column.name}" in reader for reader in readers):
                     continue
-                if name in VIRTUAL_GROUPS or column.name in VIRTUAL_COLUMNS:
+                if is_virtual(name, column):
                     _write_virtual(group, column, f"{name}/{column.name}", readers, starts[name])
                 else:
                     write_column(group, column, counted_over_all(column, name, readers, starts))
+
+
+def index_version(path: Path) -> int:
+    """The schema version of an index, also of one that this program cannot read.
+
+    Raises:
+        MissingFileError: there is none.
+        FormatError: it is no index, or of a version that this program cannot migrate.
+    """
+    current = SCHEMA_VERSIONS[INDEX_FORMAT]
+    try:
+        with open_file(path, INDEX_FORMAT):
+            return current
+    except FormatError:
+        with suppress(OSError), h5py.File(path, "r") as file:
+            version = plain(file.attrs.get("schema_version"))
+            if plain(file.attrs.get("format")) == INDEX_FORMAT and version in range(1, current):
+                return int(version)
+        raise
 
 
 def common_attributes(readers: Sequence[ShardReader]) -> dict[str, Any]:
@@ -181,6 +201,10 @@ class DatasetIndex:
         with open_file(path, INDEX_FORMAT) as file:
             check_structure(file, "index")
             return cls(path, {name: plain(value) for name, value in file.attrs.items()})
+
+    def __contains__(self, name: str) -> bool:
+        with open_file(self.path, INDEX_FORMAT) as file:
+            return name in file
 
     @cached_property
     def files(self) -> tuple[str, ...]:

@@ -16,10 +16,10 @@ import numpy as np
 from yaff.errors import FormatError, MissingFileError
 from yaff.scene.frames import BadFrame
 from yaff.store.atomic import write_bytes
-from yaff.store.columns import DATASET_FORMAT, SCHEMA_VERSION
+from yaff.store.columns import DATASET_FORMAT, INDEX_FORMAT, SCHEMA_VERSIONS
 from yaff.store.hashing import canonical_json, digest_file
 from yaff.store.hdf5 import check_header
-from yaff.store.index import INDEX_NAME, DatasetIndex, write_index
+from yaff.store.index import INDEX_NAME, DatasetIndex, index_version, write_index
 from yaff.store.schema import check_document
 from yaff.store.shards import REASONS, ShardRecord
 
@@ -118,15 +118,11 @@ def finish_dataset(folder: Path | str, records: Sequence[ShardRecord], sources: 
     totals["infeasible"] = {reason: sum(r.infeasible[reason] for r in ordered) for reason in REASONS}
     document = {
         "format": DATASET_FORMAT,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSIONS[DATASET_FORMAT],
         "layout": index.layout,
         "totals": totals,
         "shards": [record.document() for record in ordered],
-        "index": {
-            "file": INDEX_NAME,
-            "bytes": (folder / INDEX_NAME).stat().st_size,
-            "sha256": digest_file(folder / INDEX_NAME),
-        },
+        "index": _index_entry(folder),
         "splits": {
             name: int(np.count_nonzero(splits >> np.uint32(bit) & np.uint32(1)))
             for bit, name in enumerate(index.split_names)
@@ -139,7 +135,38 @@ def finish_dataset(folder: Path | str, records: Sequence[ShardRecord], sources: 
         "versions": dict(sources.versions or {}),
         "bad_frames": [asdict(frame) for frame in sources.bad_frames],
     }
-    path = folder / MANIFEST_NAME
-    check_document(document, "manifest", path)
-    write_bytes(path, (canonical_json(document, indent=2) + "\n").encode())
+    _write(folder / MANIFEST_NAME, document)
     return Manifest.open(folder)
+
+
+def migrate_dataset(folder: Path | str) -> tuple[int, int]:
+    """Bring a folder of shards to the versions that this program writes: only the index has had another one.
+
+    The shards stay as they are; index and manifest are written anew.
+
+    Returns:
+        the version of the index before and after; equal when there was nothing to do.
+
+    Raises:
+        MissingFileError: there is no dataset, or no index in it.
+        FormatError: the index is of a version this program does not know, or a shard is not what it should be.
+        StorageError: the disk refused.
+    """
+    folder = Path(folder)
+    manifest = Manifest.open(folder)
+    before, after = index_version(folder / INDEX_NAME), SCHEMA_VERSIONS[INDEX_FORMAT]
+    if before == after:
+        return before, after
+    write_index(folder, [record.file for record in manifest.shards])
+    _write(folder / MANIFEST_NAME, {**manifest.document, "index": _index_entry(folder)})
+    return before, after
+
+
+def _index_entry(folder: Path) -> dict[str, Any]:
+    path = folder / INDEX_NAME
+    return {"file": INDEX_NAME, "bytes": path.stat().st_size, "sha256": digest_file(path)}
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    check_document(dict(document), "manifest", path)
+    write_bytes(path, (canonical_json(document, indent=2) + "\n").encode())

@@ -11,7 +11,8 @@ Whatever the layout, an annotation is read as the same sample::
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from yaff.store.columns import GRASP_COLUMNS
 from yaff.store.index import INDEX_NAME, DatasetIndex
 from yaff.store.layouts import LAYOUTS, Wrist
 from yaff.store.manifest import Manifest
-from yaff.store.selection import Selection, select, typed_ranks
+from yaff.store.selection import Filters, Selection, select
 from yaff.store.shards import ShardReader, camera_wrist
 
 Array = np.ndarray
@@ -117,21 +118,16 @@ class ShardSet:
             self._readers[shard] = reader
         return self._readers[shard]
 
-    def select(
-        self,
-        split: str | None = None,
-        types: Sequence[int] | None = None,
-        objects: Sequence[str] | None = None,
-        scenes: Sequence[int] | None = None,
-    ) -> Selection:
-        """The annotations of a split, of some types, objects and scenes; None means all of them.
+    def select(self, filters: Filters | None = None, **asked: Any) -> Selection:
+        """The annotations that are asked for, by :class:`Filters` or by its fields as keywords.
 
-        Decided from the small tables of the index; no annotation is read.
+        Decided from the small tables of the index; no shard is opened.
 
         Raises:
-            InputError: an unknown split, type, object or scene, naming those there are.
+            InputError: an unknown split, type, object, scene or state, naming those there are; visibility that the
+                dataset does not hold.
         """
-        return select(self.index, split, types, objects, scenes)
+        return select(self.index, replace(filters or Filters(), **asked))
 
     def rows(self, selection: Selection, positions: Int[Array, "k"]) -> Int64[Array, "k"]:
         """Annotation rows over all shards of these positions of a selection.
@@ -142,33 +138,12 @@ class ShardSet:
         positions = np.asarray(positions, np.int64)
         if len(positions) and (positions.min() < 0 or positions.max() >= len(selection)):
             raise InputError(f"position {positions.max()} of {len(selection)}", where=self.folder)
-        if selection.instances is None:
-            return positions
         place = np.searchsorted(selection.start, positions, side="right") - 1
         instance, within = selection.instances[place], positions - selection.start[place]
-        if selection.types is not None:
-            within = self._ranks_within(selection.types, self.index["instances/placement"][instance], within)
+        if selection.ranks is not None:
+            first = selection.ranks.first[self.index["instances/placement"][instance]]
+            within = selection.ranks.rank[first + within]
         return self.index["instances/annotation_start"][instance] + within
-
-    def _ranks_within(self, types: tuple[int, ...], placement: Array, within: Array) -> Array:
-        """Position, among all annotations of an instance, of its ``within``-th of these types."""
-        starts = self.index["shards/placement_start"]
-        shard = np.searchsorted(starts, placement, side="right") - 1
-        result = np.empty_like(within)
-        for k in np.unique(shard).tolist():
-            here = shard == k
-            first, ranks = self._typed_ranks(k, types)
-            result[here] = ranks[first[placement[here] - starts[k]] + within[here]]
-        return result
-
-    def _typed_ranks(self, shard: int, types: tuple[int, ...]) -> tuple[Array, Array]:
-        if (shard, types) not in self._ranks:
-            self._ranks[shard, types] = typed_ranks(self.reader(shard), types)
-        return self._ranks[shard, types]
-
-    @cached_property
-    def _ranks(self) -> dict[tuple[int, tuple[int, ...]], tuple[Array, Array]]:
-        return {}
 
     def batch(self, rows: Int[Array, "k"]) -> dict[str, Array]:
         """Samples of annotation rows over all shards, stacked, in the order of ``rows``; see the head of this page.
@@ -286,21 +261,19 @@ def iterate(
     folder: Path | str,
     batch_size: int = 1024,
     *,
-    split: str | None = None,
-    types: Sequence[int] | None = None,
-    objects: Sequence[str] | None = None,
     generator: np.random.Generator | None = None,
+    **asked: Any,
 ) -> Iterator[dict[str, Array]]:
     """Batches of samples as NumPy arrays, without PyTorch; in the order of the files, or shuffled.
 
     Args:
         folder: the dataset.
         batch_size: annotations in a batch; the last one may be smaller.
-        split, types, objects: as :meth:`ShardSet.select`.
         generator: shuffles the annotations when given.
+        asked: fields of :class:`~yaff.store.selection.Filters`: split, types, objects, scenes, min_epsilon, ...
     """
     shards = ShardSet.open(folder)
-    selection = shards.select(split, types, objects)
+    selection = shards.select(**asked)
     order = None if generator is None else generator.permutation(len(selection))
     for first in range(0, len(selection), batch_size):
         positions = np.arange(first, min(first + batch_size, len(selection)))

@@ -30,7 +30,6 @@ Document = dict[str, Any]
 _COUNT: Document = {"type": "integer", "minimum": 0}
 _TEXT: Document = {"type": "string"}
 _DIGEST: Document = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-_VERSION: Document = {"const": table.SCHEMA_VERSION}
 
 
 def check_structure(file: h5py.File, schema: str) -> None:
@@ -151,7 +150,8 @@ def _head(title: str, description: str, document: Document) -> Document:
 
 
 def _file_attributes(file_format: str, others: Mapping[str, Document]) -> Document:
-    return _object({"format": {"const": file_format}, "schema_version": _VERSION, **others})
+    version = {"const": table.SCHEMA_VERSIONS[file_format]}
+    return _object({"format": {"const": file_format}, "schema_version": version, **others})
 
 
 def _library_schema() -> Document:
@@ -222,7 +222,7 @@ def _manifest_schema() -> Document:
     bad_frame = _object({"file": _TEXT, "scene": {"type": "integer"}, "frame": {"type": "integer"}, "reason": _TEXT})
     properties = {
         "format": {"const": table.DATASET_FORMAT},
-        "schema_version": _VERSION,
+        "schema_version": {"const": table.SCHEMA_VERSIONS[table.DATASET_FORMAT]},
         "layout": {"enum": list(LAYOUTS)},
         "totals": _object({"shards": _COUNT, "candidates": _COUNT, **counts, "infeasible": infeasible}),
         "shards": {"type": "array", "items": shard},

@@ -9,63 +9,106 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from yaff.errors import InputError
+from yaff.grasp.batch import ReviewState
 from yaff.store.columns import TYPES
 from yaff.store.index import DatasetIndex
-from yaff.store.shards import ShardReader
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Annotations that were asked for, numbered from 0: those of ``types`` in ``instances``."""
+class Filters:
+    """What is asked of an annotation; None asks nothing."""
 
-    instances: Int64[Array, "m"] | None
-    """Rows of ``/instances`` over all shards, ascending; None for all."""
+    split: str | None = None
+    """A split of the source dataset: ``train``, ``val``, ``keyframe`` in YCB-Video."""
+    types: Sequence[int] | None = None
+    """Grasp types, Feix numbers."""
+    objects: Sequence[str] | None = None
+    """Names of objects."""
+    scenes: Sequence[int] | None = None
+    """Numbers of scenes."""
+    min_epsilon: float | None = None
+    """Least Ferrari-Canny epsilon."""
+    max_penetration: float | None = None
+    """Largest depth of skin inside the object, metres."""
+    states: Sequence[int] | None = None
+    """Review states, values of :class:`yaff.grasp.batch.ReviewState`."""
+    min_visibility: float | None = None
+    """Least share of the object that is seen, 0 to 1; needs a dataset that was projected with visibility."""
+
+    @property
+    def of_grasps(self) -> bool:
+        """Whether something is asked of the grasp, not only of the instance."""
+        return any(v is not None for v in (self.types, self.min_epsilon, self.max_penetration, self.states))
+
+    @property
+    def of_anything(self) -> bool:
+        """Whether anything is asked."""
+        return any(value is not None for value in vars(self).values())
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """For each placement, which of its annotations are of the grasps asked for."""
+
+    first: Int64[Array, "p1"]
+    """Where the ranks of each placement begin, ``(p + 1,)``."""
+    rank: Int64[Array, "r"]
+    """Positions among all annotations of an instance of the placement, ascending."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Annotations that were asked for, numbered from 0."""
+
+    instances: Int64[Array, "m"]
+    """Rows of ``/instances`` over all shards that have such annotations, ascending."""
     start: Int64[Array, "m1"]
     """First position of each instance's annotations, ``(m + 1,)``."""
-    types: tuple[int, ...] | None
-    """Grasp types, ascending; None for all."""
+    ranks: Ranks | None = None
+    """Which annotations of an instance; None for all."""
 
     def __len__(self) -> int:
         return int(self.start[-1])
 
 
-def select(
-    index: DatasetIndex,
-    split: str | None = None,
-    types: Sequence[int] | None = None,
-    objects: Sequence[str] | None = None,
-    scenes: Sequence[int] | None = None,
-) -> Selection:
-    """The annotations of a split, of some types, objects and scenes; None means all of them.
+def select(index: DatasetIndex, filters: Filters | None = None) -> Selection:
+    """The annotations that the filters let pass.
 
     Raises:
-        InputError: an unknown split, type, object or scene, naming those there are.
+        InputError: an unknown split, type, object, scene or state, naming those there are; visibility that the dataset
+            does not hold.
     """
-    if split is None and types is None and objects is None and scenes is None:
-        return Selection(None, index["shards/annotation_start"][[0, -1]], None)
-    chosen_types = None if types is None else _checked_types(types)
-    if chosen_types is None:
+    filters = filters or Filters()
+    ranks = _ranks(index, filters) if filters.of_grasps else None
+    if ranks is None:
         counts = np.diff(index["instances/annotation_start"])
     else:
-        columns = np.array(chosen_types, np.int64) - 1
-        per_placement = index["placements/type_count"][:, columns].sum(axis=1, dtype=np.int64)
-        counts = per_placement[index["instances/placement"]]
+        counts = np.diff(ranks.first)[index["instances/placement"]]
     keep = counts > 0
-    if objects is not None:
-        keep &= np.isin(index["instances/object_index"], _checked_objects(index, objects))
-    if split is not None or scenes is not None:
-        keep &= np.repeat(_frames(index, split, scenes), np.diff(index["frames/instance_start"]))
+    if filters.objects is not None:
+        keep &= np.isin(index["instances/object_index"], _checked_objects(index, filters.objects))
+    if filters.split is not None or filters.scenes is not None:
+        keep &= np.repeat(_frames(index, filters.split, filters.scenes), np.diff(index["frames/instance_start"]))
+    if filters.min_visibility is not None:
+        keep &= _visibility(index) >= filters.min_visibility
     instances = np.flatnonzero(keep)
-    offsets = np.concatenate([[0], np.cumsum(counts[instances])]).astype(np.int64)
-    return Selection(instances, offsets, chosen_types)
+    return Selection(instances, np.concatenate([[0], np.cumsum(counts[instances])]).astype(np.int64), ranks)
 
 
-def _checked_types(types: Sequence[int]) -> tuple[int, ...]:
+def _checked_types(types: Sequence[int]) -> list[int]:
     if unknown := [t for t in types if not 1 <= t <= TYPES]:
         raise InputError(f"grasp types {unknown} do not exist", remedy="types are numbered 1 to 33")
-    return tuple(sorted({int(t) for t in types}))
+    return sorted({int(t) for t in types})
+
+
+def _checked_states(states: Sequence[int]) -> list[int]:
+    known = {int(state): state.name for state in ReviewState}
+    if unknown := [int(s) for s in states if int(s) not in known]:
+        names = ", ".join(f"{number} {name.lower().replace('_', ' ')}" for number, name in known.items())
+        raise InputError(f"review states {unknown} do not exist", remedy=f"there are {names}")
+    return sorted({int(s) for s in states})
 
 
 def _checked_objects(index: DatasetIndex, objects: Sequence[str]) -> list[int]:
@@ -73,6 +116,16 @@ def _checked_objects(index: DatasetIndex, objects: Sequence[str]) -> list[int]:
     if unknown := [name for name in names if name not in index.objects]:
         raise InputError(f"no objects {unknown} in this dataset", remedy=f"it has {', '.join(index.objects)}")
     return [index.objects[name] for name in names]
+
+
+def _visibility(index: DatasetIndex) -> Array:
+    if "instances/visibility" not in index:
+        raise InputError(
+            "this dataset does not say what is visible",
+            where=index.path.parent,
+            remedy="project again with --visibility",
+        )
+    return index["instances/visibility"]
 
 
 def _frames(index: DatasetIndex, split: str | None, scenes: Sequence[int] | None) -> Bool[Array, "f"]:
@@ -95,18 +148,20 @@ def _frames(index: DatasetIndex, split: str | None, scenes: Sequence[int] | None
     return keep
 
 
-def typed_ranks(reader: ShardReader, types: tuple[int, ...]) -> tuple[Int64[Array, "p"], Int64[Array, "r"]]:
-    """For each placement of a shard, which of its annotations are of these types.
-
-    Returns:
-        first: for each placement, where its ranks begin.
-        ranks: positions among all annotations of an instance of the placement, ascending.
-    """
-    start = reader["placements/candidate_start"]
+def _ranks(index: DatasetIndex, filters: Filters) -> Ranks:
+    keep = np.ones(len(index["grasps/grasp_type"]), bool)
+    if filters.types is not None:
+        keep &= np.isin(index["grasps/grasp_type"], _checked_types(filters.types))
+    if filters.states is not None:
+        keep &= np.isin(index["grasps/review_state"], _checked_states(filters.states))
+    if filters.min_epsilon is not None:
+        keep &= index["grasps/measures/epsilon"] >= filters.min_epsilon
+    if filters.max_penetration is not None:
+        keep &= index["grasps/measures/max_penetration"] <= filters.max_penetration
+    start = index["placements/candidate_start"]
     placement = np.repeat(np.arange(len(start) - 1), np.diff(start))
-    feasible = reader["candidates/code"] == 0
+    feasible = index["candidates/code"] == 0
     running = np.concatenate([[0], np.cumsum(feasible)])
-    kinds = reader["grasps/grasp_type"][reader["candidates/grasp"]]
-    wanted = np.flatnonzero(feasible & np.isin(kinds, types))
-    first = np.searchsorted(placement[wanted], np.arange(len(start) - 1))
-    return first, running[wanted] - running[start[placement[wanted]]]
+    wanted = np.flatnonzero(feasible & keep[index["candidates/grasp"]])
+    first = np.searchsorted(placement[wanted], np.arange(len(start)))
+    return Ranks(first, running[wanted] - running[start[placement[wanted]]])

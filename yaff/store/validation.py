@@ -13,7 +13,7 @@ import numpy as np
 from yaff.errors import FormatError, MissingFileError, YaffError
 from yaff.grasp.batch import Grasps
 from yaff.scene.frames import SceneReader
-from yaff.store.columns import INDEX_FORMAT, LIBRARY_FORMAT, SHARD_FORMAT, SHARD_GROUPS, VIRTUAL_COLUMNS, VIRTUAL_GROUPS
+from yaff.store.columns import INDEX_FORMAT, LIBRARY_FORMAT, SHARD_FORMAT, SHARD_GROUPS, is_virtual
 from yaff.store.hashing import digest_file
 from yaff.store.hdf5 import dataset_of, open_file, plain
 from yaff.store.index import INDEX_NAME, counted_over_all, row_offsets
@@ -305,7 +305,7 @@ def _index_problem(path: Path, readers: list[ShardReader]) -> str | None:
                     if not all(name in reader for reader in readers):
                         continue
                     data = dataset_of(file, name)
-                    if group in VIRTUAL_GROUPS or column.name in VIRTUAL_COLUMNS:
+                    if is_virtual(group, column):
                         parts = [reader[name] for reader in readers if len(reader[name])]
                         same = len(data) == sum(map(len, parts)) and (
                             not parts

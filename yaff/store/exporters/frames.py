@@ -50,7 +50,7 @@ def frames_of(shards: ShardSet, split: str | None = None) -> Iterator[tuple[Shar
         InputError: the dataset has no such split.
     """
     if split is not None:
-        shards.select(split)  # refuses what is not there, naming what is
+        shards.select(split=split)  # refuses what is not there, naming what is
     for number in np.argsort(_scenes(shards), kind="stable").tolist():
         reader = shards.reader(number)
         yield from ((reader, frame) for frame in _frames(reader, split))
