@@ -129,6 +129,8 @@ def test_enormous_scans_of_known_objects_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MeshError, match="triangles") as caught:
         converted(source, "025_mug")
     assert "google_16k" in str(caught.value)
+    with pytest.raises(MeshError, match="200,013 triangles, more than 200,000"):
+        FolderSource(source).mesh("025_mug")
 
 
 @pytest.mark.parametrize("texture", [None, b"no picture", picture()[:40]])

@@ -29,6 +29,7 @@ from yaff.objects.obj_files import (
     obj_vertices,
     texture_coordinates,
 )
+from yaff.objects.sources import MOST_FACES
 
 Array = np.ndarray
 
@@ -36,8 +37,6 @@ SIZE_TOLERANCE = 3e-3
 """How far each extent may be from the catalogue's, metres."""
 PLACE_TOLERANCE = 2e-3
 """How far the centre of the bounding box may be from where a frame has it, metres; measured: 0.42 mm at most."""
-MOST_FACES = 200_000
-"""Scans of the known objects with more triangles are refused: the 16k ones are wanted."""
 EXPECTED_FRAME = {"ycb-video": "YCB-Video", "google-16k": "YCB", "bop": "BOP"}
 """The frame that each layout is published in."""
 _UNITS = {"metres": 1.0, "millimetres": 1e-3}

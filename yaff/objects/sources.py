@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
+MOST_FACES = 200_000
+"""Scans of the known objects with more triangles are refused: the 16k ones are wanted."""
+
+
 @runtime_checkable
 class MeshSource(Protocol):
     """Meshes by YCB name, in metres and the object frame."""
@@ -82,7 +86,15 @@ class FolderSource:
         return path
 
     def mesh(self, name: str) -> trimesh.Trimesh:
-        return read_mesh(self.file(name))
+        path = self.file(name)
+        mesh = read_mesh(path)
+        if len(mesh.faces) > MOST_FACES:
+            raise MeshError(
+                f"the mesh has {len(mesh.faces):,} triangles, more than {MOST_FACES:,}",
+                where=path,
+                remedy="give the scan of 16k triangles; yaff objects add decimates other meshes",
+            )
+        return mesh
 
     def digest(self, name: str) -> str:
         path = self.file(name)
