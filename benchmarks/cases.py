@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.hand import hand
+
 Figure = tuple[str, float, str]
 
 
@@ -31,15 +33,6 @@ def command_line() -> Iterator[Figure]:
         command = [sys.executable, "-m", "pipelines.cli", *words.split()]
         seconds = best_of(3, lambda command=command: subprocess.run(command, check=True, capture_output=True))
         yield f"yaff {words}", seconds, "s"
-
-
-def hand() -> Iterator[Figure]:
-    """Forward kinematics and skinning."""
-    from yaff.hand import load_hand
-
-    model, rng, n = load_hand(), np.random.default_rng(0), 1024
-    pose, rotation, translation = rng.normal(0, 0.3, (n, 45)), rng.normal(size=(n, 3)), rng.normal(size=(n, 3))
-    yield "vertices, NumPy", n / best_of(3, lambda: model.vertices(pose, rotation, translation)), "hands/s"
 
 
 def projection() -> Iterator[Figure]:
