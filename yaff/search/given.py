@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from yaff.errors import InputError
 from yaff.grasp import Grasps, measure_grasps
@@ -17,7 +17,7 @@ from yaff.search.physics import HandWorld
 from yaff.search.planner import Attempt, _PairSearch, make_rig
 from yaff.search.propose import Candidates
 from yaff.search.rig import HandRig
-from yaff.taxonomy import GRASP_TYPES
+from yaff.taxonomy import GRASP_TYPES, Conformity
 
 Array = np.ndarray
 
@@ -49,12 +49,29 @@ def verify_given(hand: HandModel | HandRig, obj: ObjectModel, grasps: Grasps, co
     return Grasps.concatenate([rows[row] for row in range(len(grasps))]) if rows else Grasps.empty(obj.name)
 
 
+def conforming_types(
+    hand: HandModel | HandRig, obj: ObjectModel, grasps: Grasps, config: SearchConfig
+) -> tuple[Bool[Array, "n 33"], Float[Array, "n 33"]]:
+    """Which of the 33 types each grasp is of, whatever its label, and how much of each definition is met (0 to 1).
+
+    The judge is the one of the search, at the poses as they are.
+    """
+    rig = hand if isinstance(hand, HandRig) else make_rig(hand, config)
+    conform, score = np.zeros((len(grasps), 33), bool), np.zeros((len(grasps), 33))
+    for number, kind in GRASP_TYPES.items():
+        search = _Given(rig, kind, obj, config, 0)
+        verdict = search.judge(grasps)
+        conform[:, number - 1], score[:, number - 1] = verdict.conforms, verdict.score
+    return conform, score
+
+
 class _Given(_PairSearch):
     """The tests of the search without its proposals."""
 
     def verdict(self, grasps: Grasps) -> Grasps:
         """Grasps of one type, tested."""
         T, dof = self._states(grasps)
+        dof = self.rig.anatomy.clip(dof)
         attempts: list[Attempt] = []
         with HandWorld(self.rig.model, self.rig.anatomy, self.rig.pieces, self.obj, self.config.physics) as world:
             # one by one: a saved state is consumed before the next is made
@@ -70,12 +87,15 @@ class _Given(_PairSearch):
         chosen = both[np.where(held, np.arange(len(grasps)), np.arange(len(grasps)) + len(grasps))]
         return replace(chosen, provenance=grasps.provenance)
 
+    def judge(self, grasps: Grasps) -> Conformity:
+        """Whether the grasps are of the type, as they are."""
+        T, dof = self._states(grasps)
+        return self._judge(T, dof)[0]
+
     def _states(self, grasps: Grasps) -> tuple[Float[Array, "n 4 4"], Float[Array, "n dof"]]:
-        """Wrists, and degrees of freedom within the limits of the anatomy."""
+        """Wrists, and degrees of freedom (radians), which may lie beyond the limits of the anatomy."""
         dof, _ = self.rig.anatomy.dof_from_pose(np.asarray(grasps.pose, np.float64))
-        return self.rig.model.wrist_transform(
-            grasps.wrist_rotation, grasps.translation, grasps.shape
-        ), self.rig.anatomy.clip(dof)
+        return self.rig.model.wrist_transform(grasps.wrist_rotation, grasps.translation, grasps.shape), dof
 
     def _as_given(self, grasps: Grasps, settled: Grasps) -> Grasps:
         """The poses as they came, measured there; shakes and reasons are those of the hand that was tested."""
