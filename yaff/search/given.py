@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from yaff.errors import InputError
 from yaff.grasp import Grasps, measure_grasps
 from yaff.grasp.batch import ReviewState
+from yaff.grasp.contacts import find_contacts
 from yaff.hand import HandModel
 from yaff.objects import ObjectModel
 from yaff.search.config import SearchConfig
@@ -17,7 +18,7 @@ from yaff.search.physics import HandWorld
 from yaff.search.planner import Attempt, _PairSearch, make_rig
 from yaff.search.propose import Candidates
 from yaff.search.rig import HandRig
-from yaff.taxonomy import GRASP_TYPES, Conformity
+from yaff.taxonomy import GRASP_TYPES, conforms
 
 Array = np.ndarray
 
@@ -54,13 +55,14 @@ def conforming_types(
 ) -> tuple[Bool[Array, "n 33"], Float[Array, "n 33"]]:
     """Which of the 33 types each grasp is of, whatever its label, and how much of each definition is met (0 to 1).
 
-    The judge is the one of the search, at the poses as they are.
+    The judge is the one of the search, at the very poses, which need not be ones that the degrees of freedom can take.
     """
     rig = hand if isinstance(hand, HandRig) else make_rig(hand, config)
     conform, score = np.zeros((len(grasps), 33), bool), np.zeros((len(grasps), 33))
+    contacts = find_contacts(rig.model, rig.patches, rig.model.vertices(grasps), obj, config.select.contact_distance)
+    abducted = rig.anatomy.thumb_is_abducted(np.asarray(grasps.pose, np.float64))
     for number, kind in GRASP_TYPES.items():
-        search = _Given(rig, kind, obj, config, 0)
-        verdict = search.judge(grasps)
+        verdict = conforms(kind, rig.patches.names, contacts.touching, abducted)
         conform[:, number - 1], score[:, number - 1] = verdict.conforms, verdict.score
     return conform, score
 
@@ -86,11 +88,6 @@ class _Given(_PairSearch):
         both = Grasps.concatenate([settled, original])
         chosen = both[np.where(held, np.arange(len(grasps)), np.arange(len(grasps)) + len(grasps))]
         return replace(chosen, provenance=grasps.provenance)
-
-    def judge(self, grasps: Grasps) -> Conformity:
-        """Whether the grasps are of the type, as they are."""
-        T, dof = self._states(grasps)
-        return self._judge(T, dof)[0]
 
     def _states(self, grasps: Grasps) -> tuple[Float[Array, "n 4 4"], Float[Array, "n dof"]]:
         """Wrists, and degrees of freedom (radians), which may lie beyond the limits of the anatomy."""
