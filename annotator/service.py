@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import numpy as np
+
 from annotator.editing import Editor
 from annotator.proving import Job, ProvingPool
-from annotator.store import Action, Decision, GraspState, Item, Lease, QueueFilter, ReviewStore, Verification
+from annotator.siblings import MOST, proposal, siblings_of
+from annotator.store import Action, Decision, GraspState, Item, ItemState, Lease, QueueFilter, ReviewStore, Verification
 from yaff.errors import ConflictError, UnknownItemError
 
 if TYPE_CHECKING:
@@ -59,6 +63,7 @@ class ReviewService:
         self._pool = pool
         self._jobs: OrderedDict[str, Work] = OrderedDict()
         self._lock = threading.Lock()
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="siblings")
 
     # ------------------------------------------------------------------ queue and decisions
 
@@ -67,8 +72,29 @@ class ReviewService:
         return self.store.acquire(annotator, chosen, number)
 
     def decide(self, token: str, action: Action, after: GraspState | None = None, **said: str | None) -> Decision:
-        """See :meth:`annotator.store.ReviewStore.decide`; the versions of this program are added."""
-        return self.store.decide(token, action, after, versions=self.versions, **said)  # type: ignore[arg-type]
+        """See :meth:`annotator.store.ReviewStore.decide`; the versions of this program are added.
+
+        After an accepted edit the same correction is tried on the grasp's siblings, in the background.
+        """
+        decision = self.store.decide(token, action, after, versions=self.versions, **said)  # type: ignore[arg-type]
+        if decision.action is Action.ACCEPT and decision.after != decision.before and not decision.overruled:
+            self._background.submit(self.propose_siblings, decision)
+        return decision
+
+    def propose_siblings(self, decision: Decision) -> int:
+        """Try an accepted correction on the grasp's siblings and queue those that verify; returns how many."""
+        item = self.store.item(self.store.number_of(decision.item_key))
+        chosen = QueueFilter(object_name=item.object_name, grasp_type=decision.before.grasp_type, state=ItemState.OPEN)
+        rows = self.store.page(chosen, limit=MOST + 1).items
+        others = [(other, self.store.grasp(other.number)) for other in rows if other.row is not None]
+        proposed = 0
+        symmetries = np.asarray(self.load(item.object_name).symmetries)
+        for sibling in siblings_of(self.editor, decision, others, symmetries):
+            verdict = self.outcome(self._start("verify", item.object_name, sibling.state))
+            if verdict.held and verdict.conforms:
+                self.store.keep_verification(item.object_name, verdict)
+                proposed += self.store.fill([proposal(item, sibling, verdict, decision)])
+        return proposed
 
     # ------------------------------------------------------------------ physics
 
@@ -113,5 +139,6 @@ class ReviewService:
 
     def close(self) -> None:
         """Stop the workers and close the store."""
+        self._background.shutdown(wait=False, cancel_futures=True)
         self._pool.close()
         self.store.close()

@@ -34,6 +34,9 @@ VIEWS: dict[str, tuple[float, float, float]] = {
 }
 """From where the hand is looked at, in its own axes."""
 
+DISTANCE = 0.26
+"""From how far, metres."""
+
 RENEW_EVERY = 120.0
 """Seconds between two renewals of the lease."""
 
@@ -238,7 +241,7 @@ class Page:
             return
         T = self.service.editor.wrist(state or desk.state)
         centre = 0.5 * T[:3, 3] + 0.5 * (T[:3, :3] @ [-0.09, 0.0, 0.0] + T[:3, 3])
-        eye = centre + T[:3, :3] @ VIEWS[view] * 0.36
+        eye = centre + T[:3, :3] @ VIEWS[view] * DISTANCE
         up = T[:3, :3] @ ([-1.0, 0.0, 0.0] if view != "top" else [0.0, 1.0, 0.0])
         self.scene.move_camera(*eye, *centre, *up, duration=0)
 

@@ -4,8 +4,10 @@ import threading
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi import FastAPI, WebSocket
 from review_helpers import fill, grasp, verdict
@@ -17,7 +19,7 @@ from annotator.app.api import answer_errors, make_router
 from annotator.editing import Editor
 from annotator.proving import Job
 from annotator.service import ReviewService
-from annotator.store import GraspState, ItemState, ReviewStore, open_database
+from annotator.store import Action, GraspState, ItemState, QueueFilter, ReviewStore, open_database
 from yaff.hand import load_hand
 
 TOKEN = "s3cret-token"
@@ -35,11 +37,17 @@ class Pool:
         """Nothing to stop."""
 
 
+def load(name: str) -> Any:
+    """An object of which only the symmetries are asked: half a turn."""
+    turn = np.diag([-1.0, -1.0, 1.0, 1.0])
+    return SimpleNamespace(symmetries=np.stack([np.eye(4), turn]))
+
+
 @pytest.fixture
 def service(tmp_path: Path):
     store = ReviewStore(open_database(f"sqlite:///{tmp_path / 'r.sqlite'}"))
     fill(store, 30)
-    made = ReviewService(store, Editor(load_hand()), Pool(), None, None, {"yaff": "0"})  # type: ignore[arg-type]
+    made = ReviewService(store, Editor(load_hand()), Pool(), load, None, {"yaff": "0"})  # type: ignore[arg-type]
     yield made
     made.close()
 
@@ -130,6 +138,28 @@ def test_hostile_texts_are_kept_as_texts(client, service, text):
     (decision,) = service.store.log()
     assert (decision.reason, decision.note) == (text, text)
     assert client.get("/api/queue", params={"reason": text}).json()["total"] == 0
+
+
+def test_an_accepted_correction_is_tried_on_its_siblings(service):
+    lease = service.take("ada", number=1)
+    before = service.store.grasp(1)
+    editor = service.editor
+    after = editor.with_dof(before, {"thumb.cmc.abduction": 0.4})
+    service.store.keep_verification("025_mug", verdict(after))
+    decision = service.store.decide(lease.token, Action.ACCEPT, after, uid="decision-x")
+    count = service.propose_siblings(decision)
+    assert count == 12  # the turned one, and as many of the others as are tried
+    proposals = service.store.page(QueueFilter(reason="as ada mended"), limit=20).items
+    assert all(item.priority == -1 and item.row is None for item in proposals)
+    states = {item.key.split("/", 2)[2]: service.store.grasp(item.number) for item in proposals}
+    turned = editor.wrist(states["turned/0"])
+    assert np.allclose(turned, np.diag([-1.0, -1.0, 1.0, 1.0]) @ editor.wrist(after), atol=1e-5)
+    column = editor.anatomy.index("thumb.cmc.abduction")
+    was = editor.dof(service.store.grasp(2))[column]
+    moved = was + editor.dof(after)[column] - editor.dof(before)[column]
+    within = np.clip(moved, editor.anatomy.lower[column], editor.anatomy.upper[column])
+    assert np.isclose(editor.dof(states["025_mug/1"])[column], within, atol=1e-4)
+    assert service.propose_siblings(decision) == 0  # nothing is proposed twice
 
 
 # ---------------------------------------------------------------------- access

@@ -16,7 +16,7 @@ import pytest
 
 from annotator.editing import Editor
 from annotator.proving import Prover
-from annotator.store import GraspState, ItemState, ReviewStore, open_database
+from annotator.store import GraspState, ItemState, QueueFilter, ReviewStore, open_database
 from yaff.grasp.batch import MEASURES, Grasps, ReviewState
 from yaff.hand import load_hand
 from yaff.objects import StandInSource, load_object
@@ -191,7 +191,7 @@ def test_the_whole_story(server, page, library, doubtful, tmp_path):
     page.locator(".yaff-verdict.good").wait_for()
     _picture(page, "3 verified")
     page.get_by_role("button", name="Accept").click()
-    page.get_by_text("nothing is waiting here").wait_for()
+    page.get_by_text("no. 1: thumb not reached").wait_for(state="hidden")
     store = ReviewStore(open_database(f"sqlite:///{path.with_suffix('.review.sqlite')}"))
     assert store.item(1).state is ItemState.ACCEPTED
 
@@ -201,10 +201,16 @@ def test_the_whole_story(server, page, library, doubtful, tmp_path):
     assert store.item(1).state is ItemState.OPEN
     page.locator(".yaff-verdict.good").wait_for()
     page.get_by_role("button", name="Accept").click()
-    page.get_by_text("nothing is waiting here").wait_for()
+    page.get_by_text("no. 1: thumb not reached").wait_for(state="hidden")
     _picture(page, "4 done")
     assert store.item(1).state is ItemState.ACCEPTED
     fixed = store.log()[-1].after
+    # what was mended is proposed on the other sides of the can too
+    deadline = time.monotonic() + 60
+    while not (proposed := store.page(QueueFilter(reason="as ada mended")).items) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert all(item.row is None and item.grasp_type == TYPE for item in proposed)
+    assert proposed
     store.close()
 
     assert page.problems == []
@@ -215,8 +221,7 @@ def test_the_whole_story(server, page, library, doubtful, tmp_path):
     )
     assert done.returncode == 0
     new = GraspLibrary.open(out)[OBJECT]
-    row = len(new) - 1
-    assert new.review_state[row] == ReviewState.ACCEPTED
+    row = int(np.flatnonzero(new.review_state == ReviewState.ACCEPTED)[0])
     assert np.array_equal(new.pose[row], fixed.pose)
     assert not np.array_equal(new.pose[row], spoiled.pose)
 

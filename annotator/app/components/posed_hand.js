@@ -3,9 +3,11 @@
 // trip. Colours show contact and penetration from the object's distance field.
 import { THREE } from "nicegui-scene";
 
-const SKIN = [0.86, 0.68, 0.58];
-const CONTACT = [0.25, 0.72, 0.42];
-const DEEP = [0.85, 0.12, 0.12];
+// colours of vertices are linear light
+const linear = (hex) => new THREE.Color(hex).toArray();
+const SKIN = linear("#c99a83");
+const CONTACT = linear("#3fb86b");
+const DEEP = linear("#d91f1f");
 const CONTACT_DISTANCE = 0.003; // metres
 const DEEPEST = 0.006; // metres at which red is full
 
