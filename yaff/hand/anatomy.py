@@ -189,6 +189,11 @@ class Anatomy:
         dof, _ = self.dof_from_pose(pose)
         return np.maximum(np.maximum(self.lower - dof, dof - self.upper), 0.0)
 
+    @property
+    def thumb_metacarpal(self) -> tuple[Float[Array, "3"], Float[Array, "3"]]:
+        """Unit vectors of the flat hand: along the thumb's metacarpal, and out of the palm the way it faces."""
+        return self._metacarpal, self._palmar
+
     def thumb_abduction(self, pose: Float[Array, "*batch 45"]) -> Float[Array, "*batch"]:
         """Elevation (radians) of the thumb's metacarpal out of the plane of the palm, positive the way it
         faces.

@@ -49,6 +49,7 @@ class RefinementConfig:
     avoid_distance: float = 0.006
     """Patches that must not touch stay this far off, metres."""
     self_weight: float = 2.0
+    thumb_weight: float = 60.0
     rounds: int = 3
     """How many batches are tried while fewer grasps than wanted are verified."""
 
@@ -69,8 +70,10 @@ class PhysicsConfig:
     """Iterations of the solver in a step while the hand closes; the shakes have Bullet's default."""
     shaking_iterations: int = 50
     """Iterations of the solver in a step of a shake; 50 is Bullet's default."""
-    closing_time: float = 0.6
-    """Seconds at most that the fingers close."""
+    reach_time: float = 0.4
+    """Seconds at most that the fingers close on the object while it is held."""
+    closing_time: float = 0.4
+    """Seconds at most that the fingers then press the object between them."""
     closing_speed: float = 1.5
     """Speed of the closing joints, radians per second."""
     closing_drag: float = 0.5
@@ -78,7 +81,9 @@ class PhysicsConfig:
     opening: float = 0.03
     """How far the fingers open from the refined posture before they close, radians."""
     squeeze: float = 0.35
-    """How far beyond the refined posture the fingers are asked to close, radians."""
+    """How far beyond the refined posture the fingers may close until they meet the held object, radians."""
+    press: float = 0.1
+    """How far beyond where they met it the fingers are asked to press, radians."""
     armature: float = 1e-4
     """Inertia of each link about its axes, as if of the tendons that drive it; the solver needs it to press with the
     whole torque, kilogram square metres."""

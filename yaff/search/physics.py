@@ -37,6 +37,9 @@ PALM = -1
 COLLISION_MARGIN = 0.0005
 """Bullet keeps hulls apart by the sum of their margins; the hand's pieces are made thinner by that sum, metres."""
 
+HELD_MASS = 100.0
+"""Mass of the object while the fingers come to it, kilograms: it is held, and nothing pushes it away."""
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -203,10 +206,11 @@ class HandWorld:
                     jointLowerLimit=freedoms[link].lower, jointUpperLimit=freedoms[link].upper, **change
                 )
         self._links = list(range(count))
+        self._limits = np.asarray(anatomy.lower), np.asarray(anatomy.upper)
         return hand
 
     def _make_object(self, obj: ObjectModel) -> int:
-        moments, axes = np.linalg.eigh(np.asarray(obj.inertia, np.float64))
+        self._moments, axes = np.linalg.eigh(np.asarray(obj.inertia, np.float64))
         if np.linalg.det(axes) < 0:
             axes[:, 0] = -axes[:, 0]
         # the body's frame is the principal frame, so that Bullet's diagonal inertia is exact
@@ -228,7 +232,7 @@ class HandWorld:
             spinningFriction=self.config.torsional_friction,
             rollingFriction=0.0,
             collisionMargin=COLLISION_MARGIN,
-            localInertiaDiagonal=moments.tolist(),
+            localInertiaDiagonal=self._moments.tolist(),
             activationState=pybullet.ACTIVATION_STATE_DISABLE_SLEEPING,
             physicsClientId=self._client,
         )
@@ -301,13 +305,44 @@ class HandWorld:
             torque: largest torque of each joint, newton metres.
             T_hand_object: where the object starts.
         """
-        self._iterate(self.config.closing_iterations)
+        config = self.config
+        self._iterate(config.closing_iterations)
         self._place(dof, T_hand_object)
-        self._drive(target, torque)
         start = self._body_pose()
-        steps = round(self.config.closing_time / self.config.time_step)
+        # another hand or a table holds the object while the fingers come to it
+        self._weigh(HELD_MASS)
+        self._drive(target, torque)
+        self._rest(config.reach_time)
+        # from where they met it, each presses on by so much at the most: the side that wins stops soon
+        way = target - dof
+        share = way / max(np.abs(way).max(), 1e-9)
+        pressed = np.clip(self._angles() + config.press * share, *self._limits)
+        target = np.where(way != 0.0, pressed, target)
+        self._weigh(self._object.mass)
+        self._drive(target, torque)
+        self._rest(config.closing_time, start)
+        pose = self._body_pose()
+        return Settled(
+            dof=self._angles(),
+            T_hand_object=pose @ invert(self._T_object_body),
+            moved=float(np.linalg.norm(pose[:3, 3] - start[:3, 3])),
+            contacts=self._pressing(),
+            target=target,
+            torque=torque,
+            state=pybullet.saveState(physicsClientId=self._client),
+        )
+
+    def _weigh(self, mass: float) -> None:
+        """Give the object another mass, its inertia in proportion."""
+        moments = self._moments * (mass / self._object.mass)
+        change = {"bodyUniqueId": self._body, "linkIndex": PALM, "physicsClientId": self._client}
+        pybullet.changeDynamics(mass=mass, **change)
+        pybullet.changeDynamics(localInertiaDiagonal=moments.tolist(), **change)
+
+    def _rest(self, time: float, start: Array | None = None) -> None:
+        """Go on until fingers and object rest, at most ``time`` seconds, or the object is far from ``start``."""
         calm = 0
-        for step in range(steps):
+        for step in range(round(time / self.config.time_step)):
             pybullet.stepSimulation(physicsClientId=self._client)
             linear, angular = pybullet.getBaseVelocity(self._body, physicsClientId=self._client)
             slowed = 1.0 - self.config.closing_drag
@@ -319,21 +354,12 @@ class HandWorld:
                 fastest = max(abs(s[1]) for s in states)
                 resting = np.linalg.norm(linear) < 0.005 and np.linalg.norm(angular) < 0.1 and fastest < 0.1
                 calm = calm + 1 if resting else 0
-                if (
-                    calm >= 3
-                    or np.linalg.norm(self._body_pose()[:3, 3] - start[:3, 3]) > self.config.settle_translation
-                ):
+                if calm >= 2:
                     break
-        pose = self._body_pose()
-        return Settled(
-            dof=self._angles(),
-            T_hand_object=pose @ invert(self._T_object_body),
-            moved=float(np.linalg.norm(pose[:3, 3] - start[:3, 3])),
-            contacts=self._pressing(),
-            target=target,
-            torque=torque,
-            state=pybullet.saveState(physicsClientId=self._client),
-        )
+                if start is not None:
+                    moved = np.linalg.norm(self._body_pose()[:3, 3] - start[:3, 3])
+                    if moved > self.config.settle_translation:
+                        break
 
     def shake(self, settled: Settled, *, every_direction: bool = False) -> Shaken:
         """One weight of the object along each axis of the object, both ways, a second each, from the settled state.

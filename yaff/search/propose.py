@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from yaff.geometry.transforms import make_transform
 from yaff.objects import ObjectModel
+from yaff.search.cavities import field_of
 from yaff.search.config import ProposalConfig
 from yaff.search.opposition import OppositionPairs
 from yaff.search.rig import HandRig, TypeSkin
@@ -16,6 +17,8 @@ from yaff.taxonomy import GraspType
 
 Array = np.ndarray
 
+WITHIN = 0.0025
+"""Metres inside the filled object from which a surface point is no longer on its outside."""
 INSIDE_COST = 2.0
 """What all skin inside the object would cost a placement, metres: a finger through a wall rules a placement out."""
 
@@ -94,7 +97,11 @@ def propose(
     """
     table = PreshapeTable.of(rig, kind, config.aperture_steps)
     least, most = kind.size
-    usable = np.flatnonzero((pairs.thickness >= least) & (pairs.thickness <= most))
+    field = field_of(obj, kind.interior)
+    suits = (pairs.thickness >= least) & (pairs.thickness <= most)
+    if kind.interior == "filled":  # the inside of a wall is out of reach
+        suits &= np.minimum(field.distance(pairs.first), field.distance(pairs.second)) > -WITHIN
+    usable = np.flatnonzero(suits)
     if not len(usable):
         empty = np.zeros((0, table.dof.shape[1]))
         return Candidates(np.zeros((0, 4, 4)), empty, empty, np.zeros(0))
@@ -117,14 +124,14 @@ def propose(
     score = np.zeros(config.candidates)
     for part in np.array_split(np.arange(config.candidates), max(1, config.candidates // 256)):
         skin = table.skin[closure[part]] @ np.swapaxes(rotation[part], 1, 2) + translation[part, None]
-        distance = obj.sdf.distance(skin)
+        distance = field.distance(skin)
         depth = np.maximum(-distance - 0.003, 0.0)
         # skin inside a thin wall is never deep, so it is counted as well as measured
         inside = (distance < -0.0005).mean(axis=1)
         score[part] = 4.0 * depth.mean(axis=1) + 0.2 * depth.max(axis=1) + INSIDE_COST * inside
         for group in table.groups:
             points = group[closure[part]] @ np.swapaxes(rotation[part], 1, 2) + translation[part, None]
-            score[part] += np.abs(obj.sdf.distance(points)).min(axis=1) / len(table.groups)
+            score[part] += np.abs(field.distance(points)).min(axis=1) / len(table.groups)
     order = np.argsort(score, kind="stable")
     # half of the places go to the best, half to any of the better third, for variety
     best = order[: keep // 2]

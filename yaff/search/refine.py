@@ -7,7 +7,10 @@ The loss adds, in squared centimetres or without unit:
 * balance: unit forces of the two sides cancel, in force and in torque (differentiable force closure, Liu et al.,
   "Synthesizing diverse and physically stable grasps", RA-L 2022, eq. 4);
 * penetration of the object by any skin, of the hand by itself, of the distance kept by skin that must not touch;
-* posture: the preshape of the type.
+* posture: the preshape of the type, and the side of the palm on which it has the thumb.
+
+A type that holds an object as if it were solid (``interior = "filled"``) meets the field of the object with its
+cavities filled, so that no finger is drawn through a wall.
 
 Joint limits hold exactly: degrees of freedom are clipped after each step.
 """
@@ -21,13 +24,18 @@ from torch import Tensor
 
 from yaff.geometry.signed_distance import TorchSignedDistance
 from yaff.geometry.torch_rotations import rotation_from_axis_angle
+from yaff.hand.anatomy import THUMB_ABDUCTED
+from yaff.hand.model import FINGER_JOINTS
 from yaff.objects import ObjectModel
+from yaff.search.cavities import field_of
 from yaff.search.config import RefinementConfig
 from yaff.search.propose import Candidates
 from yaff.search.rig import HandRig, TypeSkin
 from yaff.taxonomy import GraspType
 
 CENTIMETRE = 0.01
+THUMB_MARGIN = 0.05
+"""How far on its own side of the limit between abducted and adducted the thumb is kept, as a sine."""
 PALM_CONTACTS, PAD_CONTACTS = 8, 3
 """Vertices that count as touching: the palm is larger than a pad."""
 
@@ -38,7 +46,7 @@ class Refiner:
     def __init__(self, rig: HandRig, kind: GraspType, obj: ObjectModel, config: RefinementConfig) -> None:
         self._config = config
         self._rig = rig
-        self._distance = TorchSignedDistance(obj.sdf)
+        self._distance = TorchSignedDistance(field_of(obj, kind.interior))
         self._centre = torch.tensor(obj.centre_of_mass, dtype=torch.float32)
         self._radius = float(obj.radius)
         self._may_miss = kind.may_miss
@@ -55,6 +63,11 @@ class Refiner:
         self._counts = [PALM_CONTACTS if group.name == "palm" else PAD_CONTACTS for group in kind.groups]
         self._bones = torch.tensor(rig.vertex_bones[chosen])
         self._normals = torch.tensor(rig.rest_normals[chosen], dtype=torch.float32)
+        self._thumb = FINGER_JOINTS["thumb"][0] - 1
+        metacarpal, palmar = rig.anatomy.thumb_metacarpal
+        self._metacarpal = torch.tensor(metacarpal, dtype=torch.float32)
+        self._palmar = torch.tensor(palmar, dtype=torch.float32)
+        self._thumb_side, self._thumb_sine = 1.0 if kind.thumb == "abducted" else -1.0, float(np.sin(THUMB_ABDUCTED))
         bones, centres, radii = rig.spheres
         first, second = rig.sphere_pairs
         self._sphere_bones = torch.tensor(bones)
@@ -133,11 +146,13 @@ class Refiner:
         layer = self._rig.layer
         points, _ = layer.forward_rotations(rotations, rotation, translation, vertex_indices=self._vertices)
         turns, joints = layer.bone_transforms(rotations, rotation, translation)
-        if not points.requires_grad:
-            points = points.detach().requires_grad_()
-        distance = self._distance(points)
-        (outward,) = torch.autograd.grad(distance.sum(), points, retain_graph=True)
-        outward = torch.nn.functional.normalize(outward.detach(), dim=-1)
+        # the field is looked up once: to first order the distance follows from its slope, which is all a step needs
+        place = points.detach().requires_grad_()
+        with torch.enable_grad():
+            value = self._distance(place)
+            (slope,) = torch.autograd.grad(value.sum(), place)
+        distance = value.detach() + (slope * (points - place.detach())).sum(-1)
+        outward = torch.nn.functional.normalize(slope, dim=-1)
         skin_normals = (turns[:, self._bones] @ self._normals[None, :, :, None])[..., 0]
         facing = 1.0 + (skin_normals * outward).sum(-1)
 
@@ -175,7 +190,11 @@ class Refiner:
         centres = centres + joints[:, self._sphere_bones]
         apart = (centres[:, self._pairs[0]] - centres[:, self._pairs[1]]).norm(dim=-1)
         overlap = torch.relu(self._sphere_reach - apart) / CENTIMETRE
-        return total + config.self_weight * (overlap**2).sum(1)
+        total = total + config.self_weight * (overlap**2).sum(1)
+        # the sine of the angle by which the thumb's metacarpal stands out of the palm
+        raised = ((rotations[:, self._thumb] @ self._metacarpal) * self._palmar).sum(-1)
+        astray = torch.relu(self._thumb_side * (self._thumb_sine - raised) + THUMB_MARGIN)
+        return total + config.thumb_weight * astray**2
 
 
 def _orthonormal(rotation: np.ndarray) -> np.ndarray:

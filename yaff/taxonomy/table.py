@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from yaff.errors import FormatError, InputError
 
@@ -17,6 +17,9 @@ else:  # the same parser, from the registry
     import tomli as tomllib  # type: ignore[import-not-found]
 
 SCHEMA = 1
+Direction = Literal["distal", "proximal", "palmar", "dorsal", "radial", "ulnar"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+"""Directions of the hand: towards the fingertips, the forearm, out of the palm, the back, the thumb, the little finger."""
 FINGERS: tuple[str, ...] = ("index", "middle", "ring", "pinky")
 
 
@@ -56,6 +59,10 @@ class GraspType:
     """Least and most extent of the object between the two sides, metres."""
     test: Literal["six_axes", "carry"]
     """The physical test that fits the type."""
+    carries: tuple[Direction, ...]
+    """What a type of test ``carry`` is made to resist: pulls out of which directions of the hand; else empty."""
+    interior: Literal["as_is", "filled"]
+    """Whether fingers may go into the object's cavities, or hold it as if it were solid."""
     preshape: Mapping[str, tuple[float, float]]
     """Degree of freedom -> (open, closed), radians; degrees of freedom not named are 0."""
 
@@ -75,6 +82,16 @@ def _groups(table: Mapping[str, list[str]], names: list[str], where: str) -> tup
     if unknown:
         raise FormatError(f"unknown contact group {unknown[0]!r}", where=where, remedy=f"one of {sorted(table)}")
     return tuple(ContactGroup(name, tuple(table[name])) for name in names)
+
+
+def _carries(row: Mapping[str, Any], where: str) -> tuple[Direction, ...]:
+    carries = tuple(row.get("carries", ()))
+    unknown = [direction for direction in carries if direction not in DIRECTIONS]
+    if unknown:
+        raise FormatError(f"unknown direction {unknown[0]!r}", where=where, remedy=f"one of {list(DIRECTIONS)}")
+    if bool(carries) != (row["test"] == "carry"):
+        raise FormatError("carries goes with the test carry, and only with it", where=where)
+    return carries
 
 
 def _preshape(raw: Mapping[str, list[float]], where: str) -> Mapping[str, tuple[float, float]]:
@@ -119,6 +136,8 @@ def read_table(text: str, where: str) -> Mapping[int, GraspType]:
             avoid=tuple(row["avoid"]),
             size=(float(least), float(most)),
             test=row["test"],
+            carries=_carries(row, here),
+            interior=row.get("interior", "as_is"),
             preshape=_preshape(row["preshape"], here),
         )
     return MappingProxyType(dict(sorted(types.items())))
