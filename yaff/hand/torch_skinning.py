@@ -30,8 +30,8 @@ from yaff.hand.model import HandModel
 LEVEL_ORDER: tuple[int, ...] = (0, *(1 + 3 * finger + level for level in range(3) for finger in range(5)))
 """MANO's joint at each place of the level order."""
 
-_BLOCK = 64
-"""Hands at a time on a processor: 64 x 778 x 12 blended numbers are about 2 MB. Other devices take all at once."""
+_BLOCK = 32
+"""Hands at a time on a processor: 32 x 778 x 12 blended numbers are about 1 MB. Other devices take all at once."""
 
 
 class Skin(NamedTuple):
@@ -158,9 +158,11 @@ def _forward(
         if shape is not None:
             template = torch.addmv(template, skin.directions[135:].T, shape[0])
     vertices, rest = wrist.new_empty(n, 3, v), wrist.new_empty(n, 1, 3, v)
+    room = wrist.new_empty(min(n, _size(wrist)), 3, 4, v)
     for part in _blocks(wrist):
         torch.addmm(template, features[part], directions, out=rest[part].flatten(1))
-        columns, coordinates, out = _blend(transforms, part, skin).unbind(2), rest[part].unbind(2), vertices[part]
+        columns = _blend(transforms, part, skin, room).unbind(2)
+        coordinates, out = rest[part].unbind(2), vertices[part]
         torch.addcmul(columns[3], columns[0], coordinates[0], out=out)
         out.addcmul_(columns[1], coordinates[1]).addcmul_(columns[2], coordinates[2])
     joints_now = bones[:, :, :, 3].index_select(1, skin.order)
@@ -196,13 +198,14 @@ class _PosedHand(Function):
             directions = skin.directions if shaped else skin.directions[:135]
             on_transforms = bones.new_empty(n, 12, 16)
             on_features = bones.new_empty(n, len(directions))
+            room, spare = (bones.new_empty(min(n, _size(bones)), 3, 4, v) for _ in range(2))
             for part in _blocks(bones):
                 pull = on_vertices[part].transpose(1, 2).contiguous()
-                product = pull.new_empty(len(pull), 3, 4, v)
+                product = spare[: len(pull)]
                 torch.mul(pull[:, :, None], rest[part], out=product[:, :, :3])
                 product[:, :, 3] = pull
                 torch.mm(product.flatten(0, 2), skin.weights.T, out=on_transforms[part].flatten(0, 1))
-                blended = _blend(transforms, part, skin)[:, :, :3]
+                blended = _blend(transforms, part, skin, room)[:, :, :3]
                 on_rest = blended[:, 0] * pull[:, :1]
                 on_rest.addcmul_(blended[:, 1], pull[:, 1:2]).addcmul_(blended[:, 2], pull[:, 2:])
                 torch.mm(on_rest.flatten(1), directions.T, out=on_features[part])
@@ -231,14 +234,22 @@ class _PosedHand(Function):
         return on_vectors[:, :3], on_vectors[:, 3:], on_translation, on_shape, None
 
 
+def _size(values: Tensor) -> int:
+    """Hands in a block."""
+    return _BLOCK if values.device.type == "cpu" else max(len(values), 1)
+
+
 def _blocks(values: Tensor) -> list[slice]:
-    size = _BLOCK if values.device.type == "cpu" else max(len(values), 1)
+    size = _size(values)
     return [slice(start, start + size) for start in range(0, len(values), size)]
 
 
-def _blend(transforms: Tensor, part: slice, skin: Skin) -> Float[Tensor, "n 3 4 v"]:
+def _blend(transforms: Tensor, part: slice, skin: Skin, room: Tensor) -> Float[Tensor, "n 3 4 v"]:
+    """The bones' transforms weighted for each vertex, in a place that is used again and again."""
     rows = transforms[12 * part.start : 12 * part.stop]
-    return (rows @ skin.weights).view(len(rows) // 12, 3, 4, skin.weights.shape[1])
+    result = room[: len(rows) // 12]
+    torch.mm(rows, skin.weights, out=result.flatten(0, 2))
+    return result
 
 
 def _chain_backward(on_bones: Tensor, bones: Tensor, local: Tensor) -> Float[Tensor, "n 3 5 3 4"]:
