@@ -2,8 +2,9 @@
 
 from annotator.store.database import SCHEMA_VERSION, open_database
 from annotator.store.queries import QueueFilter
+from annotator.store.reader import Page, ReviewReader
 from annotator.store.records import Action, Decision, Entry, GraspState, Item, ItemState, Lease, Verification
-from annotator.store.review_store import Page, ReviewStore
+from annotator.store.review_store import ReviewStore
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -16,6 +17,7 @@ __all__ = [
     "Lease",
     "Page",
     "QueueFilter",
+    "ReviewReader",
     "ReviewStore",
     "Verification",
     "open_database",

@@ -12,7 +12,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,24 +20,17 @@ from sqlalchemy.engine import Connection, Engine
 from annotator.store import database as db
 from annotator.store.checks import checked_name, checked_text
 from annotator.store.judging import judge
-from annotator.store.queries import SORTABLE, WAITING, QueueFilter, conditions, found, last_actions, read_verification
-from annotator.store.records import Action, Decision, Entry, GraspState, Item, ItemState, Lease, Verification
-from annotator.store.rows import decision_of, decision_row, item_of, item_row, verification_of, verification_row
+from annotator.store.queries import WAITING, QueueFilter, conditions, found, last_actions, read_verification
+from annotator.store.reader import ReviewReader, facts_of
+from annotator.store.records import Action, Decision, Entry, GraspState, Lease, Verification
+from annotator.store.rows import decision_of, decision_row, item_of, item_row, verification_row
 from yaff.errors import ConflictError, InputError, UnknownItemError
 
 LEASE_SECONDS = 600.0
 """A lease that is not renewed ends after this long: a closed browser gives its grasp back."""
 
 
-@dataclass(frozen=True)
-class Page:
-    """Some rows of the queue, and how many there are in all."""
-
-    items: tuple[Item, ...]
-    total: int
-
-
-class ReviewStore:
+class ReviewStore(ReviewReader):
     """All that annotators share. Safe for many threads and processes on one database.
 
     Args:
@@ -50,23 +42,13 @@ class ReviewStore:
     def __init__(
         self, engine: Engine, clock: Callable[[], float] = time.time, lease_seconds: float = LEASE_SECONDS
     ) -> None:
-        self._engine = engine
-        self._reading = engine.execution_options(read_only=True)
+        super().__init__(engine)
         self._clock = clock
         self._lease_seconds = lease_seconds
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self._engine.dispose()
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
         with self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with self._reading.begin() as connection:
             yield connection
 
     # ------------------------------------------------------------------ what the database is about
@@ -78,7 +60,7 @@ class ReviewStore:
             ConflictError: the database belongs to another library.
         """
         with self._write() as connection:
-            known = self._facts(connection)
+            known = facts_of(connection)
             for key, value in facts.items():
                 if known.get(key, value) != value:
                     raise ConflictError(
@@ -87,15 +69,6 @@ class ReviewStore:
                     )
                 if key not in known:
                     connection.execute(db.about.insert().values(key=key, value=value))
-
-    def facts(self) -> dict[str, str]:
-        """What :meth:`describe` recorded."""
-        with self._read() as connection:
-            return self._facts(connection)
-
-    @staticmethod
-    def _facts(connection: Connection) -> dict[str, str]:
-        return {row.key: row.value for row in connection.execute(sa.select(db.about)).all()}
 
     # ------------------------------------------------------------------ the queue
 
@@ -114,82 +87,6 @@ class ReviewStore:
                 connection.execute(db.item.insert(), rows)
             added = len(rows)
         return added
-
-    def page(
-        self,
-        chosen: QueueFilter | None = None,
-        *,
-        sort: str = "priority",
-        descending: bool = False,
-        offset: int = 0,
-        limit: int = 50,
-    ) -> Page:
-        """Rows ``offset`` to ``offset + limit`` of the filtered, sorted queue.
-
-        Raises:
-            InputError: a column that cannot be sorted by, or a negative offset or limit.
-        """
-        if sort not in SORTABLE:
-            raise InputError(f"the queue cannot be sorted by {sort!r}", remedy=f"one of {', '.join(SORTABLE)}")
-        if offset < 0 or limit < 0:
-            raise InputError("offset and limit must not be negative", where="queue")
-        where = conditions(chosen or QueueFilter())
-        column = db.item.c[sort]
-        order = column.desc().nulls_last() if descending else column.asc().nulls_last()
-        query = sa.select(db.item).where(*where).order_by(order, db.item.c.priority, db.item.c.number)
-        with self._read() as connection:
-            total = connection.scalar(sa.select(sa.func.count()).select_from(db.item).where(*where)) or 0
-            rows = connection.execute(query.offset(offset).limit(limit)).all()
-        return Page(tuple(map(item_of, rows)), total)
-
-    def item(self, number: int) -> Item:
-        """One grasp of the queue.
-
-        Raises:
-            UnknownItemError: no such item.
-        """
-        with self._read() as connection:
-            return item_of(found(connection, number))
-
-    def number_of(self, key: str) -> int:
-        """The number of the item with this key.
-
-        Raises:
-            UnknownItemError: no such item.
-        """
-        with self._read() as connection:
-            number = connection.scalar(sa.select(db.item.c.number).where(db.item.c.key == key))
-        if number is None:
-            raise UnknownItemError(f"there is no grasp {key!r} in this queue")
-        return number
-
-    def grasp(self, number: int) -> GraspState:
-        """The grasp as the machine left it."""
-        with self._read() as connection:
-            return GraspState.from_json(json.loads(found(connection, number).grasp))
-
-    def measures(self, number: int) -> dict[str, Any] | None:
-        """Measures of the grasp as the machine left it, where they are known."""
-        with self._read() as connection:
-            text = found(connection, number).measures
-        return None if text is None else json.loads(text)
-
-    def counts(self) -> dict[str, int]:
-        """How many grasps there are in each state."""
-        query = sa.select(db.item.c.state, sa.func.count()).group_by(db.item.c.state)
-        with self._read() as connection:
-            rows = connection.execute(query).all()
-        known = {row[0]: int(row[1]) for row in rows}
-        return {state.value: known.get(state.value, 0) for state in ItemState}
-
-    def choices(self) -> dict[str, list[Any]]:
-        """What the filters can be set to: the objects, types and annotators that occur."""
-        with self._read() as connection:
-            return {
-                name: [v for v in connection.scalars(sa.select(db.item.c[name]).distinct().order_by(db.item.c[name]))
-                       if v is not None]
-                for name in ("object_name", "grasp_type", "annotator")
-            }  # fmt: skip
 
     # ------------------------------------------------------------------ leases
 
@@ -277,11 +174,6 @@ class ReviewStore:
                 )
                 connection.execute(db.verification.delete().where(same))
                 connection.execute(db.verification.insert().values(**row))
-
-    def verification(self, object_name: str, grasp: GraspState) -> Verification | None:
-        """What physics said of exactly this grasp, if it was asked."""
-        with self._read() as connection:
-            return read_verification(connection, object_name, grasp)
 
     # ------------------------------------------------------------------ decisions
 
@@ -399,31 +291,6 @@ class ReviewStore:
             )
             self._append(connection, [decision])
         return decision
-
-    def log(self) -> tuple[Decision, ...]:
-        """Every decision, in the order in which they came."""
-        with self._read() as connection:
-            return tuple(map(decision_of, connection.execute(sa.select(db.decision).order_by(db.decision.c.number))))
-
-    def entries(self) -> tuple[Entry, ...]:
-        """Every grasp of the queue with its content, in the order of keys."""
-        with self._read() as connection:
-            rows = connection.execute(sa.select(db.item).order_by(db.item.c.key)).all()
-        return tuple(
-            Entry(
-                item_of(row),
-                GraspState.from_json(json.loads(row.grasp)),
-                None if row.measures is None else json.loads(row.measures),
-                row.origin,
-            )
-            for row in rows
-        )
-
-    def verifications(self) -> tuple[tuple[str, Verification], ...]:
-        """Every verdict of physics with its object, in order."""
-        query = sa.select(db.verification).order_by(db.verification.c.object_name, db.verification.c.digest)
-        with self._read() as connection:
-            return tuple((row.object_name, verification_of(row)) for row in connection.execute(query).all())
 
     def merge(self, decisions: Sequence[Decision], entries: Sequence[Entry],
               verifications: Sequence[tuple[str, Verification]]) -> int:  # fmt: skip
