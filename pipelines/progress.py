@@ -64,11 +64,17 @@ class LineProgress:
         yield _LineStage(self, title, total)
 
 
+TOLD = frozenset({"search", "import"})
+"""Stages of which a person wants to read every unit, not only the last: what was found, and why not more."""
+
+
 class _BarStage:
-    def __init__(self, bars: Bars, task: TaskID) -> None:
-        self._bars, self._task = bars, task
+    def __init__(self, bars: Bars, task: TaskID, told: bool) -> None:
+        self._bars, self._task, self._told = bars, task, told
 
     def done(self, name: str, note: str = "") -> None:
+        if self._told:
+            self.say(f"{name}  {note}".rstrip())
         self._bars.update(self._task, advance=1, unit=f"{name} {note}".strip())
 
     def say(self, message: str) -> None:
@@ -99,7 +105,7 @@ class BarProgress:
             TextColumn("{task.fields[unit]}", style="dim"),
         )
         with Bars(*columns, console=self._console) as bars:
-            yield _BarStage(bars, bars.add_task(title, total=total, unit=""))
+            yield _BarStage(bars, bars.add_task(title, total=total, unit=""), title in TOLD)
 
 
 class QuietProgress:

@@ -17,7 +17,6 @@ USAGE = """
 yaff search 025_mug 011_banana --out library.h5 --types 9 14 --workers 2
 yaff search --out library.h5 --models YCB_Video_Dataset/models --budget 20m --count 3
 yaff search 025_mug --out baseline.h5 --planner eigengrasp
-yaff search --out library.h5 --models YCB_Video_Dataset/models
 """
 
 
