@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.executor import digest
-from pipelines.loading import Recipes, catalogue, hand_of, object_of
+from pipelines.loading import ObjectRecipe, Recipes, catalogue, hand_of, object_of
 from yaff.errors import FrameError
-from yaff.scene.arrangements import group_arrangements
+from yaff.geometry.transforms import invert
+from yaff.scene.arrangements import Arrangements, group_arrangements
 from yaff.scene.frames import FrameTable, SceneReader
 from yaff.scene.image_sets import SPLITS, read_image_set
 from yaff.scene.recognise import open_scenes
@@ -59,10 +60,11 @@ def project_scene(part: Path, scene: int, task: ProjectTask, common: str, shards
     names = {objects[name].index: name for name in objects.names}
     candidates = _candidates(task.library, common, task.recipes.objects.data)
     planes, verdicts = [], []
-    for row in arrangements.representative:
-        plane, decided = _decide(reader, table, int(row), task, common, names, candidates)
+    for group in range(len(arrangements)):
+        plane, decided = _decide(reader, table, arrangements, group, task, common, names, candidates)
         planes.append(plane)
         verdicts.append(decided)
+    seen, rendered = _visibility(reader, table, task, names) if task.visibility else (None, None)
     content = assemble_shard(
         table,
         arrangements,
@@ -72,7 +74,8 @@ def project_scene(part: Path, scene: int, task: ProjectTask, common: str, shards
         hand,
         {name: index for index, name in names.items()},
         splits=splits_of(table, _image_sets(reader.root, task.recipes.objects.models)),
-        visibility=_visibility(table, reader.image_size, task, names) if task.visibility else None,
+        visibility=seen,
+        visibility_rendered=rendered,
         inputs=digest(common, digest_arrays(_arrays(table))),
     )
     path = shards / shard_name(scene)
@@ -101,7 +104,8 @@ def _candidates(library: Path, common: str, data: Path) -> dict[int, Candidates]
 def _decide(
     reader: SceneReader,
     table: FrameTable,
-    row: int,
+    arrangements: Arrangements,
+    group: int,
     task: ProjectTask,
     common: str,
     names: Mapping[int, str],
@@ -109,26 +113,60 @@ def _decide(
 ) -> tuple[Plane, list[Feasibility]]:
     """Support plane and verdicts of one arrangement, in the camera of its representative frame."""
     from yaff.scene.feasibility import feasibility
-    from yaff.scene.support import support_plane
-    from yaff.scene.support_depth import refine_with_depth
+    from yaff.scene.support import support_plane, viewpoints
 
-    here = table.instances(row)
+    here = table.instances(int(arrangements.representative[group]))
     indices, Ts = table.object_index[here], table.Ts_camera_object[here]
     models = {int(index): object_of(names[int(index)], task.recipes.objects) for index in np.unique(indices)}
     ordered = [models[int(index)] for index in indices]
-    points = [np.asarray(model.surface_points) for model in ordered]
     plane = support_plane(
         Ts,
-        points,
+        [_corners(names[int(index)], task.recipes.objects) for index in indices],
         masses=[model.mass for model in ordered],
         centres_of_mass=[np.asarray(model.centre_of_mass) for model in ordered],
+        Ts_camera_view=viewpoints(table, arrangements, group),
     )
-    depth = _depth(reader, table, row, task.skip_bad_frames)
-    if depth is not None:
-        plane = refine_with_depth(plane, depth, table.intrinsics[row], Ts, points)
+    plane = _refined(plane, reader, table, arrangements, group, [m.surface_points for m in ordered], task)
     grasps = {i: candidates[i].grasps for i in models if i in candidates and len(candidates[i].grasps)}
     posed = {index: _posed(task.library, common, index, task.recipes) for index in grasps}
     return plane, feasibility(hand_of(task.recipes.hand), models, Ts, indices, plane, grasps, posed=posed)
+
+
+@lru_cache(maxsize=32)
+def _corners(name: str, recipe: ObjectRecipe) -> np.ndarray:
+    """Corners (p, 3) of the convex hull of an object: where it touches a plane."""
+    return np.asarray(object_of(name, recipe).solid.convex_hull.vertices, np.float64)
+
+
+DEPTH_FRAMES = 16
+"""Frames of an arrangement in which a depth image is looked for."""
+
+
+def _refined(
+    plane: Plane,
+    reader: SceneReader,
+    table: FrameTable,
+    arrangements: Arrangements,
+    group: int,
+    points: Sequence[np.ndarray],
+    task: ProjectTask,
+) -> Plane:
+    """The plane made exact by the first depth image of the arrangement that shows enough of it; or as it is."""
+    from yaff.scene.support_depth import refine_with_depth
+
+    rows = arrangements.members(group)
+    origin = table.instances(int(arrangements.representative[group]))
+    for row in rows[np.unique(np.linspace(0, len(rows) - 1, DEPTH_FRAMES).round().astype(int))].tolist():
+        depth = _image(reader.depth, table, row, task.skip_bad_frames)
+        if depth is None or origin.start == origin.stop:
+            continue
+        first = int(arrangements.instance_of(table, np.array([row]), 0)[0])
+        T = table.Ts_camera_object[first] @ invert(table.Ts_camera_object[origin.start])
+        poses = T @ table.Ts_camera_object[origin]
+        refined = refine_with_depth(plane.transformed(T), depth, table.intrinsics[row], poses, list(points))
+        if refined.source == "depth":
+            return refined.transformed(invert(T))
+    return plane
 
 
 @lru_cache(maxsize=32)
@@ -147,29 +185,35 @@ SHRINK = 4
 
 
 def _visibility(
-    table: FrameTable, image_size: tuple[int, int], task: ProjectTask, names: Mapping[int, str]
-) -> np.ndarray:
-    """Visible share of each instance (i,), from rendered depth order."""
+    reader: SceneReader, table: FrameTable, task: ProjectTask, names: Mapping[int, str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Visible share of each instance (i,), and whether it comes from rendered depth order or from a label image."""
     from yaff.scene.render_raycast import RaycastRenderer
     from yaff.scene.visibility import visibility
 
     renderer = RaycastRenderer(shadows=False)
-    size = (image_size[0] // SHRINK, image_size[1] // SHRINK)
-    shares = [np.zeros(0)]
+    size = (reader.image_size[0] // SHRINK, reader.image_size[1] // SHRINK)
+    shares, rendered = np.zeros(len(table.object_index), np.float32), np.ones(len(table.object_index), bool)
     for row in range(len(table)):
         here = table.instances(row)
         indices = table.object_index[here]
         meshes = [object_of(names[int(index)], task.recipes.objects).solid for index in indices]
         intrinsics = np.diag([1 / SHRINK, 1 / SHRINK, 1.0]) @ table.intrinsics[row]
-        seen = visibility(renderer, meshes, table.Ts_camera_object[here], indices, intrinsics, size)
-        shares.append(seen.visible_share)
-    return np.concatenate(shares).astype(np.float32)
+        labels = _image(reader.labels, table, row, task.skip_bad_frames)
+        if labels is not None:
+            labels = np.ascontiguousarray(labels[::SHRINK, ::SHRINK][: size[1], : size[0]])
+        seen = visibility(renderer, meshes, table.Ts_camera_object[here], indices, intrinsics, size, labels)
+        shares[here] = seen.visible_share
+        rendered[here] = labels is None
+    return shares, rendered
 
 
-def _depth(reader: SceneReader, table: FrameTable, row: int, skip_bad: bool) -> np.ndarray | None:
-    """The depth image of a frame; None where there is none, or where a bad one is to be passed over."""
+def _image(
+    read: Callable[[int, int], np.ndarray | None], table: FrameTable, row: int, skip_bad: bool
+) -> np.ndarray | None:
+    """The depth or label image of a frame; None where there is none, or where a bad one is to be passed over."""
     try:
-        return reader.depth(table.scene, int(table.frames[row]))
+        return read(table.scene, int(table.frames[row]))
     except FrameError:
         if skip_bad:
             return None

@@ -136,6 +136,16 @@ INSTANCE_COLUMNS: tuple[Column, ...] = (
     _rows("placement", "i", "placements", "this object in its arrangement"),
     _start("annotation_start", "i", "annotations"),
     Column("visibility", "float32", "i", (), "1", "", "fraction of the object that is seen", optional=True),
+    Column(
+        "visibility_rendered",
+        "uint8",
+        "i",
+        (),
+        "",
+        "",
+        "where visibility comes from: 1 rendered depth order, 0 the label image",
+        optional=True,
+    ),
 )
 
 ARRANGEMENT_COLUMNS: tuple[Column, ...] = (

@@ -95,6 +95,8 @@ class ShardContent:
     splits: Mapping[str, Bool[Array, "f"]] = field(default_factory=dict)
     """Which frames belong to each split."""
     visibility: Float32[Array, "i"] | None = None
+    visibility_rendered: Bool[Array, "i"] | None = None
+    """Where visibility was measured in rendered depth order and not in a label image."""
     inputs: str = ""
     """Digest of everything the shard is made from, so that a resumed build knows its own."""
 
@@ -127,6 +129,8 @@ class ShardContent:
             raise InputError(f"objects without a name: {unknown}", where=where, remedy="add them to `objects`")
         if self.visibility is not None and len(self.visibility) != i:
             raise InputError(f"visibility has {len(self.visibility)} rows, expected {i}", where=where)
+        if self.visibility_rendered is not None and len(self.visibility_rendered) != i:
+            raise InputError(f"visibility_rendered has {len(self.visibility_rendered)} rows, expected {i}", where=where)
         if len(self.splits) > MAX_SPLITS:
             raise InputError(f"{len(self.splits)} splits; a file holds at most {MAX_SPLITS}", where=where)
 
@@ -206,6 +210,7 @@ def assemble_shard(
     *,
     splits: Mapping[str, Bool[Array, "f"]] | None = None,
     visibility: Float32[Array, "i"] | None = None,
+    visibility_rendered: Bool[Array, "i"] | None = None,
     inputs: str = "",
 ) -> ShardContent:
     """The content of a shard from what was decided for each arrangement.
@@ -221,6 +226,7 @@ def assemble_shard(
         objects: index of each object by name; at least those in the scene.
         splits: which frames belong to each split.
         visibility: fraction of each instance of the table that the camera sees, where that is known.
+        visibility_rendered: where that comes from rendered depth order, and not from a label image.
         inputs: digest of everything the shard is made from.
 
     Raises:
@@ -271,5 +277,6 @@ def assemble_shard(
         hand=HandRecord.of(hand),
         splits=splits or {},
         visibility=visibility,
+        visibility_rendered=visibility_rendered,
         inputs=inputs,
     )

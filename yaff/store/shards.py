@@ -126,6 +126,8 @@ def _table_values(content: ShardContent) -> dict[str, Mapping[str, Any]]:
     }
     if content.visibility is not None:
         instances["visibility"] = content.visibility
+    if content.visibility_rendered is not None:
+        instances["visibility_rendered"] = content.visibility_rendered.astype(np.uint8)
     return {
         "frames": {
             "scene": np.full(len(table), table.scene, np.int32),
