@@ -59,6 +59,10 @@ def run(arguments: list[str]) -> int:
     options = parse(Annotate, arguments, "annotate", usage=USAGE)
     if not 0.0 <= options.judged_twice <= 1.0 or options.workers < 1 or not 0 < options.port < 65536:
         raise ConfigError("judged_twice is a share, workers at least 1, port 1 to 65535")
+    from pipelines.folders import data_folder
+
+    # where the page remembers a browser's name and colours; without this, in the folder one happens to be in
+    os.environ.setdefault("NICEGUI_STORAGE_PATH", str(data_folder() / "annotator"))
     try:
         import nicegui  # noqa: F401
     except ImportError as error:
