@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from yaff.scene.bop import BopReader
     from yaff.scene.feasibility import Feasibility, FeasibilityConfig, Infeasible
     from yaff.scene.frames import BadFrame, FrameTable, SceneReader
+    from yaff.scene.keypoints import image_keypoints
     from yaff.scene.plane import Plane
     from yaff.scene.pose_table import PoseTableReader
     from yaff.scene.posed_hands import PosedHands, pose_hands
@@ -49,6 +50,7 @@ __all__ = [
     "compose_wrist_pairs",
     "generate_scenes",
     "group_arrangements",
+    "image_keypoints",
     "make_renderer",
     "open_scenes",
     "pose_hands",
@@ -81,6 +83,7 @@ _HOME = {
     "compose_wrist_pairs": "projection",
     "generate_scenes": "synthetic",
     "group_arrangements": "arrangements",
+    "image_keypoints": "keypoints",
     "make_renderer": "render",
     "open_scenes": "recognise",
     "pose_hands": "posed_hands",
