@@ -26,7 +26,7 @@ import numpy as np
 import tyro
 
 from benchmarks.real import real_data
-from pipelines.commands.parsing import write_table
+from pipelines.commands.parsing import say, write_table
 from pipelines.config import BuildConfig, HandSection, ObjectsSection
 from pipelines.loading import hand_of, object_of, recipes_of
 from yaff.errors import MissingFileError, YaffError
@@ -255,8 +255,8 @@ def main(arguments: list[str]) -> int:
     rows = [[name, total[name], held[name], f"{100 * held[name] / total[name]:.0f} %"] for name in total]
     share = sum(held.values()) / max(len(chosen), 1)
     rows.append(["all", len(chosen), sum(held.values()), f"{100 * share:.0f} %"])
-    title = f"MuJoCo {version}: kept grasps that hold; median motion {1e3 * np.median(motions or [0]):.1f} mm"
-    write_table(title, ["object", "replayed", "held", "share"], rows)
+    say(f"MuJoCo {version}: kept grasps that hold; median motion {1e3 * np.median(motions or [0.0]):.1f} mm")
+    write_table("", ["object", "replayed", "held", "share"], rows)
     return 0
 
 
