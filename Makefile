@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST_FLAGS ?=
 BUILD_FLAGS ?=
 
-.PHONY: setup demo test lint bench bench-real bench-search pictures clean
+.PHONY: setup demo test lint bench bench-scale bench-storage bench-real bench-search bench-annotator pictures clean
 
 setup: $(STAMP)
 
@@ -39,6 +39,18 @@ bench-real: setup
 # The search on the real meshes of YAFF_DATA, every row of its table; goes on where it was. BENCH_FLAGS='--objects 025_mug'.
 bench-search: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search_library $(BENCH_FLAGS)
+
+# All 613,917 object poses of YCB-Video (YAFF_DATA), against what was asked. A quiet machine, 8 GB of disk, a quarter of an hour.
+bench-scale: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.scale $(BENCH_FLAGS)
+
+# Ways to store the annotations of one large scene: size, writing, reading.
+bench-storage: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.storage
+
+# The review: a queue of 20,000, clients, a killed server; with BENCH_FLAGS="--library L --models DIR" spoiled thumbs too.
+bench-annotator: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.annotator $(BENCH_FLAGS)
 
 # The pictures of the README, from the built-in hand and the stand-ins only.
 pictures: setup
