@@ -20,7 +20,7 @@ from yaff.search.rig import HandRig
 SMALL = SearchConfig(
     propose=ProposalConfig(candidates=256),
     refine=RefinementConfig(batch=12, iterations=50, rounds=1),
-    select=SelectionConfig(keep=1),
+    select=SelectionConfig(keep=3),
 )
 
 
@@ -36,7 +36,7 @@ def can(cache_dir: Path) -> ObjectModel:
 
 
 def test_a_grasp_that_holds_holds_again_and_one_in_the_air_does_not(rig: HandRig, can: ObjectModel) -> None:
-    found = search_pair(rig, can, 1, SMALL, 0).grasps
+    found = search_pair(rig, can, 6, SMALL, 0).grasps
     assert found.verified.all()
     far = make_transform(np.eye(3), np.array([0.0, 0.5, 0.0]))[None]
     wrist, translation = rig.model.wrist_parameters(far)
