@@ -46,6 +46,16 @@ class Export:
     image_prefix: str = "data/"
     """ycb-affordance: what stands in imgnames.npy before SSSS/FFFFFF-color.png. GanHand's class of whole scenes looks
     below data/YCB_Video_Dataset/; its class of single objects takes names as they are and needs the whole path here."""
+    name: str = "yaff-grasp-affordances"
+    """croissant: name of the dataset."""
+    license: str = ""
+    """croissant: address of the licence under which you publish it, such as https://spdx.org/licenses/CC-BY-4.0."""
+    url: str = ""
+    """croissant: where you publish it."""
+    cite: str = ""
+    """croissant: BibTeX of what to cite."""
+    published: str = ""
+    """croissant: date of publication, YYYY-MM-DD."""
     hand: HandSection = field(default_factory=HandSection)
     """ycb-affordance: the hand whose pose components the coefficients are of. It must be the dataset's."""
     json: bool = False
@@ -92,9 +102,10 @@ def _webdataset(shards: ShardSet, options: Export) -> dict[str, Any]:
 
 
 def _croissant(shards: ShardSet, options: Export) -> dict[str, Any]:
-    from yaff.store.exporters.croissant import export_croissant
+    from yaff.store.exporters.croissant import Card, export_croissant
 
-    return {"instances": export_croissant(shards, options.folder).instances}
+    card = Card(options.name, license=options.license, url=options.url, cite=options.cite, published=options.published)
+    return {"instances": export_croissant(shards, options.folder, card).instances}
 
 
 _WRITERS: Mapping[str, Callable[[ShardSet, Export], dict[str, Any]]] = {

@@ -350,7 +350,9 @@ class TestWebDataset:
 class TestCroissant:
     def test_it_is_valid_and_its_records_can_be_read(self, shards: ShardSet, tmp_path: Path) -> None:
         croissant = pytest.importorskip("mlcroissant", reason="mlcroissant is not installed")
-        done = export_croissant(shards, tmp_path, Card(name="made-up", cite="@misc{yaff}"))
+        address = "https://example.org/"
+        card = Card("made-up", license=address, url=address, cite="@misc{yaff}", published="2026-01-01")
+        done = export_croissant(shards, tmp_path, card)
         dataset = croissant.Dataset(jsonld=done.path)
         assert not dataset.metadata.ctx.issues.errors
         assert not dataset.metadata.ctx.issues.warnings

@@ -100,11 +100,13 @@ class Card:
 
     name: str = "yaff-grasp-affordances"
     description: str = "Human grasp affordances: feasible, physically verified hand poses for known objects in scenes."
-    license: str = "https://spdx.org/licenses/CC-BY-4.0"
-    url: str = "https://example.org/yaff"
+    license: str = ""
+    """Address of the licence under which it is published; left out where nobody says."""
+    url: str = ""
+    """Where it is published."""
     cite: str = ""
     """BibTeX of what to cite."""
-    published: str = "2026-01-01"
+    published: str = ""
     """Date, YYYY-MM-DD."""
 
 
@@ -145,10 +147,7 @@ def export_croissant(shards: ShardSet, folder: Path, card: Card | None = None) -
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": card.name,
         "description": card.description,
-        "license": card.license,
-        "url": card.url,
         "version": "1.0.0",
-        "datePublished": card.published,
         "distribution": distribution,
         "recordSet": [
             _records("objects", "objects.csv", "The objects.", _OBJECT_FIELDS, ["object"]),
@@ -161,8 +160,8 @@ def export_croissant(shards: ShardSet, folder: Path, card: Card | None = None) -
             ),
         ],
     }
-    if card.cite:
-        document["citeAs"] = card.cite
+    said = {"license": card.license, "url": card.url, "citeAs": card.cite, "datePublished": card.published}
+    document |= {name: value for name, value in said.items() if value}
     write_bytes(folder / NAME, canonical_json(document).encode() + b"\n")
     return Exported(folder / NAME, len(instances))
 
