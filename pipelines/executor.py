@@ -15,8 +15,8 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,14 +156,15 @@ def _attempt(
     units: Sequence[Unit], work: Path, workforce: Workforce, stage: Stage, deadline: float | None = None
 ) -> Iterator[Outcome]:
     """Outcomes as they come; ends early, without a word on the rest, when a process dies or time is up."""
-    for outcome in BACKENDS[workforce.backend](units, work, workforce, stage, deadline):
-        _announce(outcome, stage)
-        yield outcome
+    with closing(BACKENDS[workforce.backend](units, work, workforce, stage, deadline)) as outcomes:
+        for outcome in outcomes:
+            _announce(outcome, stage)  # a full disk ends it here, and closing ends what is under way
+            yield outcome
 
 
 def _on_this_machine(
     units: Sequence[Unit], work: Path, workforce: Workforce, stage: Stage, deadline: float | None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """joblib's loky: processes that survive each other's crashes."""
     import joblib
     from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -190,7 +191,7 @@ def _on_this_machine(
 
 def _on_dask(
     units: Sequence[Unit], work: Path, workforce: Workforce, stage: Stage, deadline: float | None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """The workers of a Dask cluster, which shares the folders. Dask itself gives the units of a worker that died to
     others; only a unit that has taken several workers with it comes back."""
     with _cluster(workforce) as client:
@@ -285,7 +286,9 @@ def _cluster(workforce: Workforce) -> Iterator[Client]:
         yield client
 
 
-BACKENDS: Mapping[str, Callable[[Sequence[Unit], Path, Workforce, Stage, float | None], Iterator[Outcome]]] = {
+BACKENDS: Mapping[
+    str, Callable[[Sequence[Unit], Path, Workforce, Stage, float | None], Generator[Outcome, None, None]]
+] = {
     "local": _on_this_machine,
     "dask": _on_dask,
 }

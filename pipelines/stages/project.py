@@ -66,9 +66,11 @@ def project(task: ProjectTask, shards: Path, work: Path, workforce: Workforce, p
     if not all(unit.part(work).is_file() for unit in units):
         (shards / "manifest.json").unlink(missing_ok=True)  # until it is written again, the folder is unfinished
     remove_temporaries(shards)  # of a build that was killed
-    outcomes = run_units("project", units, work, workforce, progress)
+    try:
+        outcomes = run_units("project", units, work, workforce, progress)
+    finally:
+        remove_temporaries(shards)  # of workers that were killed
     raise_failures(outcomes)
-    remove_temporaries(shards)  # of workers that were killed
     bad = _finish(task, shards, outcomes, library, meshes)
     return ProjectResult(shards, bad)
 

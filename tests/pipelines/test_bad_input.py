@@ -148,3 +148,28 @@ def test_no_room_to_write_ends_in_one_message(
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "shards" / "manifest.json").exists()
     assert not list((tmp_path / "shards").glob("shard*"))
+
+
+def test_a_disk_that_fills_up(small_dataset: Path, small_library: Path, cache_dir: Path, tmp_path: Path) -> None:
+    """A tmpfs of 100 kB, in a namespace of its own; the same command ends well once there is room."""
+    small, out = tmp_path / "small", tmp_path / "small" / "shards"
+    small.mkdir()
+    inside = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c"]
+    mount = f"mount -t tmpfs -o size=100k none {small}"
+    allowed = shutil.which("unshare") and subprocess.run([*inside, mount], capture_output=True, check=False)
+    if not allowed or allowed.returncode:
+        pytest.skip("this machine lets nobody mount a tmpfs")
+    words = " ".join([sys.executable, "-m", "pipelines.cli", *projection(small_dataset, small_library, out, cache_dir)])
+    words += " --layout full"
+    script = (
+        f"{mount}; {words}; echo status $?; ls -A {out}; mount -o remount,size=30m {small}; {words}; echo status $?"
+    )
+    done = subprocess.run([*inside, script], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    first, second = done.stdout.split("status ")[1:]
+    assert first.splitlines()[0] == str(COULD_NOT), done.stderr
+    assert "No space left on device" in done.stderr
+    assert "free space" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "manifest.json" not in first
+    assert ".partial" not in first
+    assert second.strip() == str(DONE), done.stderr

@@ -32,7 +32,9 @@ class Cluster:
         from dask.distributed import Client
 
         self.folder = folder
-        self.environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), **settings}
+        here = Path(__file__).parent
+        paths = os.pathsep.join(map(str, (here, here.parents[1])))
+        self.environment = {**os.environ, "PYTHONPATH": paths, **settings}
         self.processes: list[subprocess.Popen[bytes]] = []
         self.start("scheduler")
         self.workers = [self.start("worker"), self.start("worker")]
