@@ -33,7 +33,7 @@ def report(config: BuildConfig, library: Path, log: BuildLog) -> str:
 def config(tmp_path: Path, small_dataset: Path, cache_dir: Path) -> BuildConfig:
     return BuildConfig(
         dataset=DatasetSection("ycb-video", small_dataset),
-        objects=ObjectsSection(cache=cache_dir),
+        objects=ObjectsSection(source="stand-in", cache=cache_dir),
         output=OutputSection(tmp_path / "out"),
         report=ReportSection(grasps=2, frames=1),
     )
