@@ -22,8 +22,8 @@ KILLS = 30
 def survived(command: Callable[[Path], list[str]], folder: Path, rng: np.random.Generator) -> int:
     """How many of ``KILLS`` builds end in the same bytes as an undisturbed one.
 
-    Each is killed by SIGKILL at one random moment while it is at work, the even ones with all their workers, the odd ones alone, and then
-    run to its end.
+    Each is killed by SIGKILL at one random moment while it is at work, the even ones with all their workers, the odd
+    ones alone, and then run to its end.
     """
     whole = folder / "undisturbed"
     started = time.perf_counter()
