@@ -45,8 +45,14 @@ MEASURES: Mapping[str, Measure] = {
     "self_penetration": Measure("m", (), "deepest overlap between parts of the hand that are not neighbours"),
     "contact_count": Measure("1", (), "patches of skin that touch the object"),
     "contact_area": Measure("m^2", (), "area of skin within contact distance of the object"),
-    "shake_translation": Measure("m", (6,), "motion of the object under one weight along +x, -x, +y, -y, +z, -z"),
-    "shake_rotation": Measure("rad", (6,), "rotation of the object under one weight along +x, -x, +y, -y, +z, -z"),
+    "shake_translation": Measure(
+        "m", (6,), "motion of the object under one weight along +x, -x, +y, -y, +z, -z; 0 where not shaken"
+    ),
+    "shake_rotation": Measure(
+        "rad", (6,), "rotation of the object under one weight along +x, -x, +y, -y, +z, -z; 0 where not shaken"
+    ),
+    "shaken": Measure("1", (6,), "1 where the object was shaken along +x, -x, +y, -y, +z, -z, 0 where it was not"),
+    "fingertip_force": Measure("N", (), "most that one digit presses on the object while it closes and is shaken"),
     "conformity": Measure("1", (), "agreement with the grasp type's definition, 0 to 1"),
 }
 """Every measure by name; a file and a :class:`Grasps` hold exactly these."""

@@ -28,7 +28,7 @@ class ProposalConfig:
 class RefinementConfig:
     """The batched gradient descent on wrist and degrees of freedom."""
 
-    batch: int = 40
+    batch: int = 48
     """Candidates refined for each object and type."""
     iterations: int = 80
     """Steps of Adam."""
@@ -52,6 +52,10 @@ class RefinementConfig:
     thumb_weight: float = 60.0
     rounds: int = 3
     """How many batches are tried while fewer grasps than wanted are verified."""
+    promise: int = 3
+    """A pair of which fewer refined hands than this came as far as the shakes, and none held, is given up."""
+    reach: float = 0.015
+    """Groups that must touch and are farther off than this after refinement will not touch, metres."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,9 @@ class PhysicsConfig:
     """Iterations of the solver in a step while the hand closes; the shakes have Bullet's default."""
     shaking_iterations: int = 50
     """Iterations of the solver in a step of a shake; 50 is Bullet's default."""
-    reach_time: float = 0.4
+    reach_time: float = 0.3
     """Seconds at most that the fingers close on the object while it is held."""
-    closing_time: float = 0.4
+    closing_time: float = 0.3
     """Seconds at most that the fingers then press the object between them."""
     closing_speed: float = 1.5
     """Speed of the closing joints, radians per second."""
@@ -87,11 +91,13 @@ class PhysicsConfig:
     armature: float = 1e-4
     """Inertia of each link about its axes, as if of the tendons that drive it; the solver needs it to press with the
     whole torque, kilogram square metres."""
-    least_force: float = 3.0
-    """Fingertip force at the least, newtons."""
-    most_force: float = 14.0
-    """Fingertip force at the most, newtons."""
-    force_per_weight: float = 3.0
+    least_force: float = 2.5
+    """Force of a digit at the least, newtons."""
+    most_force: float = 15.0
+    """Force of a digit at the most, as its torques are set for its tip, newtons."""
+    most_digit_force: float = 20.0
+    """What a digit may press with, as measured in its contacts, newtons; beyond it the torques are brought down."""
+    force_per_weight: float = 4.0
     """Grip force of each side of the opposition in weights of the object over the friction."""
     passive_torque: float = 2.0
     """Torque with which joints that do not close hold their place, newton metres."""
@@ -110,7 +116,7 @@ class PhysicsConfig:
 class SelectionConfig:
     """Which verified grasps are kept."""
 
-    keep: int = 5
+    keep: int = 8
     """Grasps kept for each object and type."""
     least_distance: float = 0.02
     """Two kept grasps differ by this in wrist position (metres) or by ``least_angle``."""

@@ -14,7 +14,7 @@ from types import TracebackType
 
 import numpy as np
 import pybullet
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from yaff.errors import PhysicsError
 from yaff.geometry.transforms import (
@@ -37,8 +37,15 @@ PALM = -1
 COLLISION_MARGIN = 0.0005
 """Bullet keeps hulls apart by the sum of their margins; the hand's pieces are made thinner by that sum, metres."""
 
+FORCE_CHECKS, FORCE_AIM = 3, 0.95
+"""How often a closed hand that presses too hard is eased, and to what share of the limit: a shake adds some."""
+
 HELD_MASS = 100.0
 """Mass of the object while the fingers come to it, kilograms: it is held, and nothing pushes it away."""
+
+PRESSED_MASS = 0.2
+"""Mass at the least while the object is pressed, kilograms: nothing weighs then, and Bullet's solver lets fingers sink
+into a light object between them. The shakes have its real mass."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class Settled:
     """How far the object's centre moved while the hand closed, metres."""
     contacts: int
     """Links of the hand that press on the object."""
+    force: float
+    """The most that one digit presses on the object, newtons; the palm is no digit."""
     target: Float[Array, "dof"]
     """What the motors were asked for, radians."""
     torque: Float[Array, "dof"]
@@ -65,12 +74,20 @@ class Shaken:
     """Motion of the object relative to the hand in each direction of :data:`yaff.grasp.SHAKE_DIRECTIONS`."""
 
     translation: Float[Array, "6"]
-    """Metres; the most at any time of the shake."""
+    """Metres; the most at any time of the shake, 0 where it was not shaken."""
     rotation: Float[Array, "6"]
-    """Radians; the most at any time of the shake."""
-    tried: int
+    """Radians; the most at any time of the shake, 0 where it was not shaken."""
+    shaken: Bool[Array, "6"]
     """Directions that were tried; the shakes stop at the first that fails unless all are wanted."""
+    force: float
+    """The most that one digit pressed on the object at any time, newtons."""
     held: bool
+    """Whether the object stayed within the limits in every direction that was tried."""
+
+    @property
+    def tried(self) -> int:
+        """How many directions were tried."""
+        return int(self.shaken.sum())
 
 
 class HandWorld:
@@ -98,6 +115,7 @@ class HandWorld:
         self.config = config
         self._object = obj
         self._anatomy = anatomy
+        self._saved: set[int] = set()
         self._client = pybullet.connect(pybullet.DIRECT)
         if self._client < 0:
             raise PhysicsError("PyBullet could not start a world", remedy="run `yaff doctor`")
@@ -206,6 +224,8 @@ class HandWorld:
                     jointLowerLimit=freedoms[link].lower, jointUpperLimit=freedoms[link].upper, **change
                 )
         self._links = list(range(count))
+        # three joints to a digit, joint 0 is the wrist
+        self._digit_of_link = (np.array(self._bone_of_link) - 1) // 3
         self._limits = np.asarray(anatomy.lower), np.asarray(anatomy.upper)
         return hand
 
@@ -273,9 +293,17 @@ class HandWorld:
     def _iterate(self, iterations: int) -> None:
         pybullet.setPhysicsEngineParameter(numSolverIterations=iterations, physicsClientId=self._client)
 
-    def _pressing(self) -> int:
+    def _pressing(self) -> tuple[Array, int]:
+        """Force of each digit on the object (newtons, 5 of them, in the order of the joints) and links that press."""
         points = pybullet.getContactPoints(self._hand, self._body, physicsClientId=self._client)
-        return len({p[3] for p in points if p[9] > 0.0})
+        forces, links = np.zeros(5), set()
+        for point in points:
+            link, force = point[3], point[9]
+            if force > 0.0:
+                links.add(link)
+                if link != PALM:
+                    forces[self._digit_of_link[link]] += force
+        return forces, len(links)
 
     def bone_transforms(self, dof: Float[Array, "dof"]) -> dict[int, Float[Array, "4 4"]]:
         """``T_hand_bone`` of every bone as PyBullet has it at these angles; equal to the hand model's own."""
@@ -318,18 +346,35 @@ class HandWorld:
         share = way / max(np.abs(way).max(), 1e-9)
         pressed = np.clip(self._angles() + config.press * share, *self._limits)
         target = np.where(way != 0.0, pressed, target)
-        self._weigh(self._object.mass)
-        self._drive(target, torque)
-        self._rest(config.closing_time, start)
+        self._weigh(max(self._object.mass, PRESSED_MASS))
+        for attempt in range(FORCE_CHECKS):
+            self._drive(target, torque)
+            self._rest(config.closing_time if attempt == 0 else 0.25 * config.closing_time, start)
+            forces, contacts = self._pressing()
+            # under a shake a digit may have to carry the weight as well
+            wanted = FORCE_AIM * (config.most_digit_force - self._weight)
+            if forces.max() <= wanted:
+                break
+            # what a torque makes of force depends on where the finger touches: measured, and brought down
+            share = np.minimum(1.0, 0.95 * wanted / np.maximum(forces, 1e-9))
+            torque = torque * share[self._digit_of_link]
+        if self._object.mass < PRESSED_MASS:
+            self._weigh(self._object.mass)
+            self._iterate(config.shaking_iterations)
+            self._rest(0.5 * config.closing_time, start)
+        forces, contacts = self._pressing()
         pose = self._body_pose()
+        state = pybullet.saveState(physicsClientId=self._client)
+        self._saved.add(state)
         return Settled(
             dof=self._angles(),
             T_hand_object=pose @ invert(self._T_object_body),
             moved=float(np.linalg.norm(pose[:3, 3] - start[:3, 3])),
-            contacts=self._pressing(),
+            contacts=contacts,
+            force=float(forces.max()),
             target=target,
             torque=torque,
-            state=pybullet.saveState(physicsClientId=self._client),
+            state=state,
         )
 
     def _weigh(self, mass: float) -> None:
@@ -361,24 +406,26 @@ class HandWorld:
                     if moved > self.config.settle_translation:
                         break
 
-    def shake(self, settled: Settled, *, every_direction: bool = False) -> Shaken:
+    def shake(self, settled: Settled, directions: Sequence[int] = range(6), *, every_direction: bool = False) -> Shaken:
         """One weight of the object along each axis of the object, both ways, a second each, from the settled state.
 
         Args:
-            settled: what :meth:`close` returned; its saved state is consumed.
+            settled: what :meth:`close` returned; its saved state is consumed. Where that was consumed before, hand
+                and object are put where they had settled, at rest.
+            directions: rows of :data:`yaff.grasp.SHAKE_DIRECTIONS` to try, in this order.
             every_direction: go on after a direction has failed, so that every measure is known.
         """
         config = self.config
         self._iterate(config.shaking_iterations)
-        self._drive(settled.target, settled.torque)  # motors are not part of PyBullet's saved state
-        translation, rotation = np.zeros(6), np.zeros(6)
+        translation, rotation, shaken = np.zeros(6), np.zeros(6), np.zeros(6, bool)
         steps = round(config.shake_time / config.time_step)
-        tried, held = 0, True
-        for direction in range(6):
-            pybullet.restoreState(settled.state, physicsClientId=self._client)
+        held, most = True, settled.force
+        for direction in directions:
+            self._restore(settled)
             start = self._body_pose()
             axis = settled.T_hand_object[:3, direction // 2] * (1.0 if direction % 2 == 0 else -1.0)
             force = (axis * self._weight).tolist()
+            shaken[direction] = True
             for step in range(steps):
                 position = pybullet.getBasePositionAndOrientation(self._body, physicsClientId=self._client)[0]
                 pybullet.applyExternalForce(
@@ -393,15 +440,25 @@ class HandWorld:
                     if translation[direction] > config.most_translation or turned > config.most_rotation:
                         held = False
                         break
-            tried += 1
+                if step % 24 == 23:
+                    most = max(most, float(self._pressing()[0].max()))
             if not held and not every_direction:
                 break
         self.forget(settled)
-        return Shaken(translation=translation, rotation=rotation, tried=tried, held=held)
+        return Shaken(translation=translation, rotation=rotation, shaken=shaken, force=most, held=held)
 
     def forget(self, settled: Settled) -> None:
         """Free the saved state of a grasp that will not be shaken."""
-        pybullet.removeState(settled.state, physicsClientId=self._client)
+        if settled.state in self._saved:
+            self._saved.remove(settled.state)
+            pybullet.removeState(settled.state, physicsClientId=self._client)
+
+    def _restore(self, settled: Settled) -> None:
+        if settled.state in self._saved:
+            pybullet.restoreState(settled.state, physicsClientId=self._client)
+        else:
+            self._place(settled.dof, settled.T_hand_object)
+        self._drive(settled.target, settled.torque)  # motors are not part of PyBullet's saved state
 
 
 def _obj_of_pieces(pieces: Sequence[Array]) -> str:

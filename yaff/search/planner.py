@@ -26,7 +26,7 @@ from yaff.search.physics import COLLISION_MARGIN, HandWorld, Settled, Shaken
 from yaff.search.pregrasp import Pregrasp, find_pregrasp
 from yaff.search.propose import Candidates, propose
 from yaff.search.refine import Refiner
-from yaff.search.rig import HandRig
+from yaff.search.rig import HandRig, TypeSkin
 from yaff.search.select import differs, select_diverse
 from yaff.taxonomy import GRASP_TYPES, Conformity, GraspType, conforms
 
@@ -34,6 +34,22 @@ Array = np.ndarray
 
 THROUGH = 2.0
 """Refined candidates that share this many times the volume allowed to a kept grasp are not closed in physics."""
+
+FORCE_SLACK = 1.05
+"""A digit may press with so much more than its limit for a moment of a shake."""
+
+HAND_DIRECTIONS: Mapping[str, tuple[float, float, float]] = {
+    "distal": (-1.0, 0.0, 0.0),
+    "proximal": (1.0, 0.0, 0.0),
+    "palmar": (0.0, -1.0, 0.0),
+    "dorsal": (0.0, 1.0, 0.0),
+    "radial": (0.0, 0.0, 1.0),
+    "ulnar": (0.0, 0.0, -1.0),
+}
+"""The directions of :data:`yaff.taxonomy.table.DIRECTIONS` in the hand frame."""
+
+CARRIED = 0.5
+"""Cosine between an axis of the object and a carried direction from which the axis is tested; some axis always is."""
 
 CHUNK = 16
 """Candidates closed before their contacts are measured together."""
@@ -117,6 +133,7 @@ class _PairSearch:
         self.rng = np.random.default_rng(pair_seed(seed, obj.name, kind.number))
         self.tally: Counter[str] = Counter()
         self.infeasible = ""
+        self.slips = np.zeros(6, np.int64)
         self.torque, self.direction = closing_torque(rig, kind, obj, config), rig.closing_direction(kind)
 
     def run(self) -> Grasps:
@@ -140,7 +157,7 @@ class _PairSearch:
                 self.tally["proposed"] += config.propose.candidates
                 self.tally["refined"] += len(candidates)
                 refined = refiner.refine(candidates)
-                refined = refined.rows(self._outside(refined))
+                refined = refined.rows(self._worth_closing(refined))
                 order = np.argsort(refined.score, kind="stable")
                 for start in range(0, len(order), CHUNK):
                     rows = order[start : start + CHUNK]
@@ -156,7 +173,8 @@ class _PairSearch:
                         self.tally[_outcome(tested)] += 1
                     if len(verified) >= config.select.keep:
                         break
-                if len(verified) >= config.select.keep:
+                near = self.tally["held"] + self.tally["rejected: slipped"]
+                if len(verified) >= config.select.keep or (not verified and near < config.refine.promise):
                     break
             if not verified and best is not None:
                 best = self._every_direction(world, best)
@@ -207,17 +225,35 @@ class _PairSearch:
             )
         return attempts
 
-    def _outside(self, candidates: Candidates) -> Array:
-        """Rows of the candidates that do not go through the object: physics cannot pull a finger out of a wall."""
-        wrist, translation = self.rig.model.wrist_parameters(candidates.T_object_hand)
-        vertices = self.rig.model.vertices(self.rig.anatomy.pose_from_dof(candidates.dof), wrist, translation)
-        faces, distance = self.rig.model.faces, self.config.select.contact_distance
-        samples = sample_skin(vertices, faces, self.obj.sdf, reach=distance)
-        shared = intersection_volume(samples, vertices, faces, self.obj.sdf)
-        through = shared > THROUGH * self.config.select.most_intersection
-        if through.any():
-            self.tally["rejected: goes through the object"] += int(through.sum())
-        return np.flatnonzero(~through)
+    def _worth_closing(self, candidates: Candidates) -> Array:
+        """Rows of the candidates that physics may make a grasp of; the others are counted with the reason.
+
+        It cannot pull a finger out of a wall, or the palm off an object that it must not touch, nor bring a finger
+        that ended far off; each test is cheap beside closing the hand.
+        """
+        model, select = self.rig.model, self.config.select
+        pose = self.rig.anatomy.pose_from_dof(candidates.dof)
+        wrist, translation = model.wrist_parameters(candidates.T_object_hand)
+        vertices = model.vertices(pose, wrist, translation)
+        samples = sample_skin(vertices, model.faces, self.obj.sdf, reach=0.0)
+        skin, distance = TypeSkin.of(self.rig, self.kind), samples.vertex_distance
+        gap = np.stack([distance[:, group].min(axis=1) for group in skin.groups], axis=1)
+        touches = distance[:, skin.avoid].min(axis=1, initial=np.inf) < -select.contact_distance
+        shared = intersection_volume(samples, vertices, model.faces, self.obj.sdf)
+        bones = model.bone_transforms(pose, wrist, translation)
+        own = self.rig.self_collision.depth(vertices, bones)
+        faults = {
+            "goes through the object": shared > THROUGH * select.most_intersection,
+            "out of reach": (gap > self.config.refine.reach).sum(axis=1) > self.kind.may_miss,
+            "touches what it must not": touches,
+            "crosses itself": own > 1.5 * select.most_self_penetration,
+        }
+        good = np.ones(len(candidates), bool)
+        for name, bad in faults.items():
+            if count := int((good & bad).sum()):
+                self.tally["not closed: " + name] += count
+            good &= ~bad
+        return np.flatnonzero(good)
 
     def _judge(
         self, Ts_object_hand: Float[Array, "n 4 4"], dof: Float[Array, "n dof"]
@@ -246,16 +282,29 @@ class _PairSearch:
         if attempt.fault:
             world.forget(attempt.settled)
             return attempt
-        shaken = world.shake(attempt.settled)
+        # the direction that most often failed comes first: what will not hold is soon known
+        directions = self._directions(attempt.T_object_hand)
+        shaken = world.shake(attempt.settled, directions[np.argsort(-self.slips[directions], kind="stable")].tolist())
+        if not shaken.held:
+            self.slips += (shaken.translation > self.config.physics.most_translation) | (
+                shaken.rotation > self.config.physics.most_rotation
+            )
+        elif shaken.force > FORCE_SLACK * self.config.physics.most_digit_force:
+            attempt = replace(attempt, fault=f"presses too hard: {shaken.force:.0f} N")
         return replace(attempt, shaken=shaken)
 
+    def _directions(self, T_object_hand: Float[Array, "4 4"]) -> Array:
+        """The directions in which this grasp is shaken: all six, or those that its type is made to carry."""
+        if self.kind.test == "six_axes":
+            return np.arange(6)
+        axes = np.concatenate([np.eye(3), -np.eye(3)])[[0, 3, 1, 4, 2, 5]]
+        carried = np.array([HAND_DIRECTIONS[name] for name in self.kind.carries]) @ T_object_hand[:3, :3].T
+        return np.flatnonzero((axes @ carried.T).max(axis=1) > CARRIED)
+
     def _every_direction(self, world: HandWorld, attempt: Attempt) -> Attempt:
-        """The best attempt of a pair without a grasp, closed once more from where it settled and shaken all round."""
-        lower, upper = self.rig.anatomy.lower, self.rig.anatomy.upper
-        s = attempt.settled
-        target = np.clip(s.dof + self.config.physics.squeeze * self.direction, lower, upper)
-        settled = world.close(s.dof, target, self.torque, s.T_hand_object)
-        return replace(attempt, shaken=world.shake(settled, every_direction=True))
+        """The best attempt of a pair without a grasp, shaken all round from the pose in which it settled."""
+        directions = self._directions(attempt.T_object_hand).tolist()
+        return replace(attempt, shaken=world.shake(attempt.settled, directions, every_direction=True))
 
     # ------------------------------------------------------------------ result
 
@@ -284,11 +333,11 @@ class _PairSearch:
         )
         measures = dict(measure_grasps(model, rig.patches, self.obj, grasps))
         shaken = [a.shaken for a in attempts]
-        limits = self.config.physics
-        measures["shake_translation"] = np.stack(
-            [s.translation if s else np.full(6, limits.most_translation) for s in shaken]
-        )
-        measures["shake_rotation"] = np.stack([s.rotation if s else np.full(6, limits.most_rotation) for s in shaken])
+        none = np.zeros(6)
+        measures["shake_translation"] = np.stack([s.translation if s else none for s in shaken])
+        measures["shake_rotation"] = np.stack([s.rotation if s else none for s in shaken])
+        measures["shaken"] = np.stack([s.shaken if s else none for s in shaken])
+        measures["fingertip_force"] = np.array([a.shaken.force if a.shaken else a.settled.force for a in attempts])
         measures["conformity"] = np.array([a.score for a in attempts])
         return replace(grasps, measures={k: np.asarray(v, np.float32) for k, v in measures.items()})
 
@@ -297,34 +346,30 @@ class _PairSearch:
             return attempt.fault
         if attempt.shaken is None or attempt.shaken.held:
             return ""
-        worst = int(
-            np.maximum(
-                attempt.shaken.translation / self.config.physics.most_translation,
-                attempt.shaken.rotation / self.config.physics.most_rotation,
-            ).argmax()
-        )
-        return f"slips along {SHAKE_DIRECTIONS[worst]}"
+        physics, shaken = self.config.physics, attempt.shaken
+        by = np.maximum(shaken.translation / physics.most_translation, shaken.rotation / physics.most_rotation)
+        return f"slips along {SHAKE_DIRECTIONS[int(by.argmax())]}"
 
 
 def closing_torque(rig: HandRig, kind: GraspType, obj: ObjectModel, config: SearchConfig) -> Float[Array, "dof"]:
     """Torque of each joint, newton metres: each side of the opposition presses with the same force in all.
 
-    The force of a side is ``force_per_weight`` weights over the friction, shared by its digits and kept within the
-    limits per fingertip; a joint's torque is that force times its lever to the fingertip.
+    The force of a side is ``force_per_weight`` weights over the friction, shared by its digits, each kept within the
+    limits per digit; a joint's torque is that force times its lever to the fingertip.
     """
     physics = config.physics
-    side = physics.force_per_weight * obj.mass * physics.gravity / physics.friction
+    wanted = physics.force_per_weight * obj.mass * physics.gravity / physics.friction
     sides = [{group.name.split("_")[0] for group in groups} for groups in (kind.first, kind.second + kind.also)]
     fingers = max(1, *(len(digits - {"palm"}) for digits in sides))
     against_one = any(len(digits) == 1 and "palm" not in digits for digits in sides)
     # fingers against one thumb share its force, so that neither drives the other back; the palm yields to nobody
-    share = 1.0 / fingers if against_one else fingers**-0.5
-    total = float(np.clip(side, physics.least_force, physics.most_force))
+    most = physics.most_force * (1 if against_one else fingers)
+    total = float(np.clip(wanted, physics.least_force * fingers, most))
     torque = np.full(len(rig.levers), physics.passive_torque)
     direction = rig.closing_direction(kind)
     for k, digit in enumerate(rig.digit_of_dof):
         if direction[k] != 0.0:
-            force = total if {digit} in sides else max(share * total, physics.least_force)
+            force = min(total, physics.most_force) if {digit} in sides else total / fingers
             torque[k] = force * rig.levers[k]
     return torque
 
