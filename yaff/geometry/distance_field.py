@@ -1,8 +1,8 @@
-"""Filling a signed distance grid from a watertight mesh.
+"""Sampling the signed distance of a watertight mesh.
 
 Sign: the winding number counted along grid lines in three directions, two of which must agree. Magnitude: exact
-point-triangle distance in a band round the surface; beyond it the closest surface point is handed on from node to
-node (Danielsson 1980, "Euclidean distance mapping"), which is off by much less than the spacing.
+distance to the nearest triangle. Where the interpolant between the nodes is off, nodes at a half and a quarter of the
+spacing are added; where half or a quarter of the nodes do, the look-up uses these.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 import trimesh
 from jaxtyping import Bool, Float, Int
-from scipy import ndimage
-from scipy.spatial import KDTree
 
-from yaff.geometry.signed_distance import SignedDistanceGrid
-from yaff.geometry.triangles import closest_points, spread_points, winding_along_axis
+from yaff.geometry.blocks import BLOCK, packed
+from yaff.geometry.nearest import NearestTriangle
+from yaff.geometry.signed_distance import SignedDistanceGrid, nodes_of_blocks
+from yaff.geometry.triangles import winding_along_axis
 
 Array = np.ndarray
 
@@ -24,11 +24,20 @@ COARSEST = 1.5e-3
 """Largest spacing chosen for want of detail, metres."""
 MOST_NODES = 4_000_000
 """The spacing grows until the grid has no more nodes than this (16 MB)."""
+REACH = 0.033
+"""Metres from the surface within which blocks are refined."""
 
-_BAND = 1.8  # nodes: where distances are computed against the triangles themselves
-_CANDIDATES = 6  # surface points whose triangles are tried for each node in the band
-_STRIDES = (4, 2, 1, 1)  # nodes: whose closest points are tried beyond the band
-_CHUNK = 200_000
+_GRID, _HALF, _QUARTER = 2, 3, 4  # levels of blocks: 2**level cells along an edge
+ERROR_OF_GRID, ERROR_OF_HALF = 8e-5, 3.5e-4
+"""Errors (metres) of the grid, and of a grid of half its spacing, for which more nodes are taken."""
+
+_CHUNK = 512  # blocks sampled at once
+
+
+def tolerance(distance: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """Error (metres) at a distance from the surface (metres) for which fewer nodes are taken: 0.02 mm on it, 0.14 mm
+    3 cm away."""
+    return 2e-5 + 4e-3 * np.abs(distance)
 
 
 def choose_spacing(mesh: trimesh.Trimesh, margin: float = 0.03) -> float:
@@ -43,7 +52,7 @@ def choose_spacing(mesh: trimesh.Trimesh, margin: float = 0.03) -> float:
 
 
 def build(mesh: trimesh.Trimesh, spacing: float | None = None, margin: float = 0.03) -> SignedDistanceGrid:
-    """The signed distance grid of a watertight mesh (metres), reaching ``margin`` metres beyond it.
+    """The signed distance of a watertight mesh (metres), sampled to ``margin`` metres beyond it.
 
     Garbage unless watertight; :func:`yaff.geometry.mesh.watertight_solid` makes it so.
     """
@@ -52,14 +61,16 @@ def build(mesh: trimesh.Trimesh, spacing: float | None = None, margin: float = 0
     vertices = np.asarray(mesh.vertices, np.float64)
     faces = np.asarray(mesh.faces, np.int64)
     lower, upper = vertices.min(axis=0) - margin, vertices.max(axis=0) + margin
-    cells = np.ceil((upper - lower) / spacing).astype(np.int64)
+    blocks = np.ceil((upper - lower) / (BLOCK * spacing)).astype(np.int64)
     # Centred, and shifted by an odd fraction so that nodes do not fall on the planes that people model on.
-    origin = 0.5 * (lower + upper) - 0.5 * spacing * cells + 0.01731 * spacing
-    shape = (int(cells[0]) + 1, int(cells[1]) + 1, int(cells[2]) + 1)
+    origin = 0.5 * (lower + upper) - 0.5 * BLOCK * spacing * blocks + 0.01731 * spacing
+    shape = (BLOCK * int(blocks[0]) + 1, BLOCK * int(blocks[1]) + 1, BLOCK * int(blocks[2]) + 1)
 
+    surface = NearestTriangle.of(vertices, faces)
     inside = inside_nodes(vertices, faces, origin, spacing, shape)
-    distance = _unsigned(vertices[faces], origin, spacing, shape)
-    return SignedDistanceGrid(origin, spacing, np.where(inside, -distance, distance))
+    distance = np.abs(_on_grid(surface, origin, spacing, shape)).astype(np.float32)
+    values = np.where(inside, -distance, distance)
+    return _in_blocks(surface, origin, spacing, values)
 
 
 def inside_nodes(
@@ -76,73 +87,90 @@ def inside_nodes(
     return votes >= 2
 
 
-def _unsigned(
-    triangles: Float[Array, "f 3 3"], origin: Float[Array, "3"], spacing: float, shape: tuple[int, int, int]
+def _on_grid(
+    surface: NearestTriangle, origin: Float[Array, "3"], spacing: float, shape: tuple[int, int, int]
 ) -> Float[Array, "nx ny nz"]:
-    samples, owners = spread_points(triangles, spacing)
-    nearest_node = np.rint((samples - origin) / spacing).astype(np.int64)
-    away = np.ones(shape, dtype=bool)
-    away[tuple(nearest_node.T)] = False
-    band = np.asarray(ndimage.distance_transform_edt(away)) <= _BAND
-
-    node = np.argwhere(band)
-    points = origin + spacing * node
-    tree = KDTree(samples, balanced_tree=False, compact_nodes=False)
-    candidates = min(_CANDIDATES, len(samples))
-    found = np.empty(points.shape, dtype=np.float32)
-    for start in range(0, len(points), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        index = np.asarray(tree.query(points[rows], k=candidates)[1]).reshape(-1, candidates)
-        found[rows] = _closest(points[rows], triangles, owners[index])
-
-    # Beyond the band: the closest point of the nearest node in the band to begin with, then those of other nodes if
-    # nearer. The band's edge is uneven by a node, which from afar turns a small gain in depth into several nodes
-    # sideways: hence the far neighbours first (jump flooding, Rong and Tan 2006).
-    number = np.zeros(shape, dtype=np.int32)
-    number[band] = np.arange(len(points))
-    source = np.asarray(ndimage.distance_transform_edt(~band, return_distances=False, return_indices=True))
-    number = number[tuple(source)]
-    foot = [np.ascontiguousarray(found[:, k])[number] for k in range(3)]
-    nodes = [
-        (origin[k] + spacing * np.arange(shape[k])).astype(np.float32).reshape([-1 if k == j else 1 for j in range(3)])
-        for k in range(3)
-    ]
-    squared = sum(((foot[k] - nodes[k]) ** 2 for k in range(3)), np.zeros(shape, np.float32))
-    for stride in _STRIDES:
-        for axis in range(3):
-            for step in (stride, -stride):
-                here, there = _shifted(axis, step)
-                other = np.zeros_like(squared[here])
-                for k in range(3):
-                    along = foot[k][there] - (nodes[k][here] if k == axis else nodes[k])
-                    other += np.square(along, out=along)
-                better = np.nonzero(other < squared[here])
-                squared[here][better] = other[better]
-                for k in range(3):
-                    foot[k][here][better] = foot[k][there][better]
-    return np.sqrt(squared)
+    """Distances at the nodes, asked for block by block so that each is near the one before."""
+    result = np.zeros(shape)
+    for i in range(0, shape[0], BLOCK):
+        for j in range(0, shape[1], BLOCK):
+            part = result[i : i + BLOCK, j : j + BLOCK]
+            size = (*part.shape[:2], shape[2])
+            node = np.moveaxis(np.indices(size), 0, -1) + np.array([i, j, 0])
+            along = np.moveaxis(node, 2, 0).reshape(-1, 3)
+            found = surface.signed_distance(origin + spacing * along)
+            part[:] = np.moveaxis(found.reshape(shape[2], *size[:2]), 0, 2)
+    return result
 
 
-def _shifted(axis: int, step: int) -> tuple[tuple[slice, slice, slice], tuple[slice, slice, slice]]:
-    """Slices of the nodes that have a neighbour at ``step`` along ``axis``, and of these neighbours."""
-    here, there = [slice(None)] * 3, [slice(None)] * 3
-    front, back = slice(abs(step), None), slice(None, -abs(step))
-    here[axis], there[axis] = (back, front) if step > 0 else (front, back)
-    return (here[0], here[1], here[2]), (there[0], there[1], there[2])
+def _in_blocks(
+    surface: NearestTriangle, origin: Float[Array, "3"], spacing: float, values: Float[Array, "nx ny nz"]
+) -> SignedDistanceGrid:
+    """The grid with its look-up: as coarse as will do, refined where it must be."""
+    nx, ny, nz = ((n - 1) // BLOCK for n in values.shape)
+    nodes = {level: nodes_of_blocks(values, BLOCK, BLOCK >> level) for level in (0, 1, _GRID)}
+    level = np.full(len(nodes[_GRID]), _GRID, np.int64)
+    allowed = tolerance(nodes[_GRID])
+    for coarser in (1, 0):
+        off = np.abs(_resampled(nodes[coarser], coarser, _at_nodes(_GRID)) - nodes[_GRID])
+        level[(off <= allowed).all(axis=1)] = coarser
+
+    rows = np.flatnonzero((level == _GRID) & (np.abs(nodes[_GRID]).min(axis=1) < REACH))
+    place = np.stack([rows // (ny * nz), rows // nz % ny, rows % nz], axis=-1)
+    corner = origin + BLOCK * spacing * place
+    sampled = nodes[_GRID][rows]
+    for finer, limit in ((_HALF, ERROR_OF_GRID), (_QUARTER, ERROR_OF_HALF)):
+        # the interpolant is farthest off in the middle of its cells
+        exact = _in_cells(surface, corner, spacing, _at_centres(finer - 1), nodes[_GRID][rows])
+        off = np.abs(_resampled(sampled, finer - 1, _at_centres(finer - 1)) - exact)
+        bad = (off > np.maximum(tolerance(exact), limit)).any(axis=1)
+        rows, corner = rows[bad], corner[bad]
+        level[rows] = finer
+        sampled = _in_cells(surface, corner, spacing, _at_nodes(finer), nodes[_GRID][rows])
+        nodes[finer] = sampled
+    nodes[_HALF] = nodes[_HALF][level[level >= _HALF] == _HALF]
+    chosen = {n: some if n >= _HALF else some[level == n] for n, some in nodes.items()}
+    return SignedDistanceGrid(
+        origin, spacing, values, packed(origin, BLOCK * spacing, level.reshape(nx, ny, nz), chosen)
+    )
 
 
-def _closest(
-    points: Float[Array, "n 3"], triangles: Float[Array, "f 3 3"], owners: Int[Array, "n k"]
-) -> Float[Array, "n 3"]:
-    best = np.full(len(points), np.inf)
-    foot = np.zeros_like(points)
-    for k in range(owners.shape[1]):
-        # A triangle already tried in the column before costs nothing.
-        fresh = np.flatnonzero(owners[:, k] != owners[:, k - 1]) if k else np.arange(len(points))
-        corners = triangles[owners[fresh, k]]
-        offered = closest_points(points[fresh], corners[:, 0], corners[:, 1], corners[:, 2])
-        squared = np.sum((offered - points[fresh]) ** 2, axis=-1)
-        better = squared < best[fresh]
-        chosen = fresh[better]
-        best[chosen], foot[chosen] = squared[better], offered[better]
-    return foot
+def _at_nodes(level: int) -> Float[Array, "n"]:
+    """Nodes along the edge of a block, edges from its first corner."""
+    return np.linspace(0.0, 1.0, (1 << level) + 1)
+
+
+def _at_centres(level: int) -> Float[Array, "n"]:
+    """Middles of the cells along the edge of a block, edges from its first corner."""
+    return (np.arange(1 << level) + 0.5) / (1 << level)
+
+
+def _resampled(nodes: Float[Array, "b _"], level: int, places: Float[Array, "n"]) -> Float[Array, "b _"]:
+    """Trilinear values of blocks of a level at a lattice of places."""
+    cells = 1 << level
+    weights = np.maximum(0.0, 1.0 - np.abs(cells * places[:, None] - np.arange(cells + 1))).astype(np.float32)
+    cube = nodes.reshape(-1, cells + 1, cells + 1, cells + 1)
+    for _ in range(3):
+        cube = np.moveaxis(cube, 1, 3) @ weights.T
+    return cube.reshape(len(nodes), len(places) ** 3)
+
+
+def _in_cells(
+    surface: NearestTriangle,
+    corner: Float[Array, "b 3"],
+    spacing: float,
+    places: Float[Array, "n"],
+    nodes: Float[Array, "b _"],
+) -> Float[Array, "b _"]:
+    """Exact signed distances at a lattice of places in blocks whose nodes of the grid are known."""
+    lattice = np.stack(np.meshgrid(places, places, places, indexing="ij"), axis=-1).reshape(-1, 3)
+    near = np.rint(BLOCK * lattice).astype(np.int64) @ [(BLOCK + 1) ** 2, BLOCK + 1, 1]
+    result = np.zeros((len(corner), len(lattice)), np.float32)
+    for start in range(0, len(corner), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        points = corner[part, None] + BLOCK * spacing * lattice
+        exact = surface.signed_distance(points.reshape(-1, 3)).reshape(-1, len(lattice))
+        # no surface lies between a point and a node nearer to it than the surface is: they are on the same side
+        known = np.abs(exact) > np.sqrt(0.75) * spacing
+        result[part] = np.where(known, np.copysign(exact, nodes[part][:, near]), exact)
+    return result

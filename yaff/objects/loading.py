@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 import trimesh
 
 from yaff.geometry import distance_field
+from yaff.geometry.blocks import Blocks
 from yaff.geometry.mesh import watertight_solid
 from yaff.geometry.signed_distance import SignedDistanceGrid
 from yaff.objects.cache import cached_arrays, content_key
@@ -28,7 +30,7 @@ SURFACE_POINTS = 4096
 """Points spread over each object's surface."""
 
 # Raised when the code that makes an entry changes what it makes.
-_SOLID_VERSION, _FIELD_VERSION, _PIECES_VERSION, _SURFACE_VERSION = 1, 3, 2, 3
+_SOLID_VERSION, _FIELD_VERSION, _PIECES_VERSION, _SURFACE_VERSION = 1, 5, 2, 3
 
 
 def load_object(
@@ -96,11 +98,13 @@ def _solid(
 def _field(solid: trimesh.Trimesh, cache_dir: Path) -> SignedDistanceGrid:
     def compute() -> Arrays:
         grid = distance_field.build(solid)
-        return {"origin": grid.origin, "spacing": np.array(grid.spacing), "values": grid.values}
+        parts = {f"block_{item.name}": getattr(grid.blocks, item.name) for item in fields(Blocks)}
+        return {"origin": grid.origin, "spacing": np.array(grid.spacing), "values": grid.values, **parts}
 
     key = content_key(_FIELD_VERSION, np.asarray(solid.vertices), np.asarray(solid.faces))
     found = cached_arrays(cache_dir, "sdf", key, compute)
-    return SignedDistanceGrid(found["origin"], float(found["spacing"]), found["values"])
+    blocks = Blocks(**{item.name: found[f"block_{item.name}"] for item in fields(Blocks)})
+    return SignedDistanceGrid(found["origin"], float(found["spacing"]), found["values"], blocks)
 
 
 def _pieces(
