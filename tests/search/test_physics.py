@@ -12,7 +12,8 @@ from yaff.geometry.transforms import invert
 from yaff.hand import HandModel, load_hand
 from yaff.objects import ObjectModel, StandInSource, load_object
 from yaff.search import PhysicsConfig, SearchConfig, make_rig
-from yaff.search.physics import HandWorld, _obj_of_pieces
+from yaff.search.bodies import _obj_of_pieces
+from yaff.search.physics import HandWorld
 from yaff.search.rig import HandRig
 
 

@@ -18,7 +18,6 @@ from jaxtyping import Bool, Float
 
 from yaff.errors import PhysicsError
 from yaff.geometry.transforms import (
-    apply,
     invert,
     make_transform,
     quaternion_wxyz_from_rotation,
@@ -27,15 +26,10 @@ from yaff.geometry.transforms import (
 )
 from yaff.hand import Anatomy, BonePiece, HandModel
 from yaff.objects import ObjectModel
+from yaff.search.bodies import PALM, BodyMaker
 from yaff.search.config import PhysicsConfig
 
 Array = np.ndarray
-
-PALM = -1
-"""PyBullet's index of the base of a body."""
-
-COLLISION_MARGIN = 0.0005
-"""Bullet keeps hulls apart by the sum of their margins; the hand's pieces are made thinner by that sum, metres."""
 
 FORCE_CHECKS, FORCE_AIM = 3, 0.95
 """How often a closed hand that presses too hard is eased, and to what share of the limit: a shake adds some."""
@@ -120,14 +114,21 @@ class HandWorld:
         if self._client < 0:
             raise PhysicsError("PyBullet could not start a world", remedy="run `yaff doctor`")
         # PyBullet reads the files again when it makes the bodies
-        self._folder, self._files = tempfile.TemporaryDirectory(prefix="yaff-"), 0
+        self._folder = tempfile.TemporaryDirectory(prefix="yaff-")
         try:
             self._configure()
-            self._hand = self._make_hand(model, anatomy, pieces)
-            self._body = self._make_object(obj)
+            maker = BodyMaker(self._client, config, Path(self._folder.name))
+            made = maker.hand(model, anatomy, pieces)
+            held = maker.object(obj)
         except pybullet.error as error:
             self.close_world()
             raise PhysicsError(f"PyBullet refused a body: {error}", where=obj.name) from error
+        self._hand, self._bone_of_link = made.body, made.bone_of_link
+        self._links = list(range(len(made.bone_of_link)))
+        # three joints to a digit, joint 0 is the wrist
+        self._digit_of_link = (np.array(made.bone_of_link) - 1) // 3
+        self._limits = np.asarray(anatomy.lower), np.asarray(anatomy.upper)
+        self._body, self._T_object_body, self._moments = held.body, held.T_object_body, held.moments
         self._weight = obj.mass * config.gravity
 
     def __enter__(self) -> HandWorld:
@@ -155,108 +156,6 @@ class HandWorld:
             physicsClientId=self._client,
         )
         pybullet.setGravity(0, 0, 0, physicsClientId=self._client)
-
-    def _hull(self, vertices: Array) -> int:
-        return pybullet.createCollisionShape(
-            pybullet.GEOM_MESH, vertices=np.asarray(vertices, np.float64).tolist(), physicsClientId=self._client
-        )
-
-    def _compound(self, pieces: Sequence[Array]) -> int:
-        """One collision shape of several convex pieces; PyBullet takes compounds of hulls from files only."""
-        self._files += 1
-        path = Path(self._folder.name) / f"pieces-{self._files}.obj"
-        path.write_text(_obj_of_pieces(pieces), encoding="ascii")
-        return pybullet.createCollisionShape(pybullet.GEOM_MESH, fileName=str(path), physicsClientId=self._client)
-
-    def _make_hand(self, model: HandModel, anatomy: Anatomy, pieces: Sequence[BonePiece]) -> int:
-        by_bone: dict[int, list[Array]] = {}
-        for piece in pieces:
-            by_bone.setdefault(piece.bone, []).append(np.asarray(piece.vertices))
-        joints = model.rest_joints
-        last_link: dict[int, int] = {0: 0}  # bone -> PyBullet's parent index (0 is the base)
-        shapes, positions, masses, centres, parents, axes = [], [], [], [], [], []
-        freedoms = anatomy.degrees_of_freedom
-        self._bone_of_link: list[int] = []
-        for k, freedom in enumerate(freedoms):
-            bone = freedom.joint
-            parent_bone = int(model.parents[bone])
-            first = k == 0 or freedoms[k - 1].joint != bone
-            final = k == len(freedoms) - 1 or freedoms[k + 1].joint != bone
-            parents.append(last_link[parent_bone] if first else k)
-            positions.append((joints[bone] - joints[parent_bone]).tolist() if first else [0.0, 0.0, 0.0])
-            axes.append(np.asarray(freedom.axis, np.float64).tolist())
-            collides = final and bone in by_bone
-            shapes.append(self._hull(np.concatenate(by_bone[bone])) if collides else -1)
-            # the light links between the axes of one joint need some mass for the solver
-            masses.append(0.02 if final else 0.004)
-            centres.append(np.concatenate(by_bone[bone]).mean(0).tolist() if collides else [0.0, 0.0, 0.0])
-            self._bone_of_link.append(bone)
-            last_link[bone] = k + 1
-        count = len(freedoms)
-        identity = [[0.0, 0.0, 0.0, 1.0]] * count
-        hand = pybullet.createMultiBody(
-            baseMass=0.0,
-            baseCollisionShapeIndex=self._compound(by_bone[0]),
-            basePosition=[0.0, 0.0, 0.0],
-            linkMasses=masses,
-            linkCollisionShapeIndices=shapes,
-            linkVisualShapeIndices=[-1] * count,
-            linkPositions=positions,
-            linkOrientations=identity,
-            linkInertialFramePositions=centres,
-            linkInertialFrameOrientations=identity,
-            linkParentIndices=parents,
-            linkJointTypes=[pybullet.JOINT_REVOLUTE] * count,
-            linkJointAxis=axes,
-            physicsClientId=self._client,
-        )
-        if hand < 0:
-            raise PhysicsError("PyBullet could not make the hand", where=model.name)
-        for link in range(PALM, count):
-            # one call for each property: PyBullet drops the friction of a link from a call that also sets its margin
-            change = {"bodyUniqueId": hand, "linkIndex": link, "physicsClientId": self._client}
-            pybullet.changeDynamics(lateralFriction=1.0, spinningFriction=0.0, rollingFriction=0.0, **change)
-            if link == PALM or shapes[link] >= 0:
-                pybullet.changeDynamics(collisionMargin=COLLISION_MARGIN, **change)
-            if link != PALM:
-                pybullet.changeDynamics(localInertiaDiagonal=[self.config.armature] * 3, **change)
-                pybullet.changeDynamics(
-                    jointLowerLimit=freedoms[link].lower, jointUpperLimit=freedoms[link].upper, **change
-                )
-        self._links = list(range(count))
-        # three joints to a digit, joint 0 is the wrist
-        self._digit_of_link = (np.array(self._bone_of_link) - 1) // 3
-        self._limits = np.asarray(anatomy.lower), np.asarray(anatomy.upper)
-        return hand
-
-    def _make_object(self, obj: ObjectModel) -> int:
-        self._moments, axes = np.linalg.eigh(np.asarray(obj.inertia, np.float64))
-        if np.linalg.det(axes) < 0:
-            axes[:, 0] = -axes[:, 0]
-        # the body's frame is the principal frame, so that Bullet's diagonal inertia is exact
-        self._T_object_body = make_transform(axes, np.asarray(obj.centre_of_mass, np.float64))
-        T_body_object = invert(self._T_object_body)
-        body = pybullet.createMultiBody(
-            baseMass=float(obj.mass),
-            baseCollisionShapeIndex=self._compound([apply(T_body_object, np.asarray(p)) for p in obj.pieces]),
-            basePosition=[0.0, 0.0, 1.0],
-            physicsClientId=self._client,
-        )
-        if body < 0:
-            raise PhysicsError("PyBullet could not make the object", where=obj.name)
-        # Bullet multiplies lateral friction and cross-multiplies torsional friction of the two bodies
-        pybullet.changeDynamics(
-            body,
-            PALM,
-            lateralFriction=self.config.friction,
-            spinningFriction=self.config.torsional_friction,
-            rollingFriction=0.0,
-            collisionMargin=COLLISION_MARGIN,
-            localInertiaDiagonal=self._moments.tolist(),
-            activationState=pybullet.ACTIVATION_STATE_DISABLE_SLEEPING,
-            physicsClientId=self._client,
-        )
-        return body
 
     # ------------------------------------------------------------------ state
 
@@ -459,15 +358,3 @@ class HandWorld:
         else:
             self._place(settled.dof, settled.T_hand_object)
         self._drive(settled.target, settled.torque)  # motors are not part of PyBullet's saved state
-
-
-def _obj_of_pieces(pieces: Sequence[Array]) -> str:
-    """A Wavefront file with one named object per convex piece; faces are a fan, Bullet takes the hull of the points."""
-    lines: list[str] = []
-    offset = 1
-    for k, piece in enumerate(pieces):
-        lines.append(f"o piece{k}")
-        lines += [f"v {x:.9f} {y:.9f} {z:.9f}" for x, y, z in piece]
-        lines += [f"f {offset} {offset + i} {offset + i + 1}" for i in range(1, len(piece) - 1)]
-        offset += len(piece)
-    return "\n".join(lines) + "\n"

@@ -20,9 +20,10 @@ from yaff.grasp.penetration import intersection_volume, max_penetration
 from yaff.grasp.skin import sample_skin
 from yaff.hand import HandModel
 from yaff.objects import ObjectModel
+from yaff.search.bodies import COLLISION_MARGIN
 from yaff.search.config import SearchConfig
 from yaff.search.opposition import opposition_pairs
-from yaff.search.physics import COLLISION_MARGIN, HandWorld, Settled, Shaken
+from yaff.search.physics import HandWorld, Settled, Shaken
 from yaff.search.pregrasp import Pregrasp, find_pregrasp
 from yaff.search.propose import Candidates, propose
 from yaff.search.refine import Refiner
