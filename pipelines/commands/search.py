@@ -109,9 +109,7 @@ def run(arguments: list[str]) -> int:
         task = SearchTask(prepared, section.types, section.seed, section.settings, recipes, section.planner)
         result = search(task, options.out, work, workforce, progress, budget=budget)
         library = GraspLibrary.open(result.library)
-        written = write_search_report(
-            library, recipes, report, result, options.pictures, work, workforce, progress
-        )
+        written = write_search_report(library, recipes, report, result, options.pictures, work, workforce, progress)
     failed = [*((f"objects/{name}", error) for name, error in unusable), *result.failed]
     coverage = library_coverage(library)
     if options.json:

@@ -94,7 +94,8 @@ class BallCover:
         if not len(near):
             return result
         centre, radius = self.centre[rows[near]], self.radius[rows[near]]
-        first, ball = np.nonzero(box_distance(centre.reshape(-1, 3)).reshape(radius.shape) - radius <= reach[near, None])
+        gap = box_distance(centre.reshape(-1, 3)).reshape(radius.shape) - radius
+        first, ball = np.nonzero(gap <= reach[near, None])
         if not len(first):
             return result
         at_centre, slack = distance(centre[first, ball]), _GROWTH * radius[first, ball] + 2.0 * spacing

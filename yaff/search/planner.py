@@ -98,9 +98,7 @@ def pair_seed(seed: int, object_name: str, number: int) -> int:
 def search_pair(
     hand: HandModel | HandRig, obj: ObjectModel, grasp_type: int, config: SearchConfig, seed: int
 ) -> PairResult:
-    """Find verified grasps of one type on one object.
-
-    Deterministic in its arguments. PyTorch should run on one thread in each process (`torch.set_num_threads(1)`).
+    """Find verified grasps of one type on one object; deterministic with PyTorch on one thread in each process.
 
     Args:
         hand: the hand, or what was already derived from it.

@@ -141,7 +141,6 @@ class YcbAffordanceDataset:
                     found.setdefault(index, _Distinct()).add(T_object_camera, hands, hand)
         return {names[index]: found[index].grasps(names[index], hand, components) for index in sorted(found)}
 
-
     def components(self, hand: HandModel) -> PoseComponents:
         """The pose components of the coefficients: those that our export wrote beside them, else those of the licensed
         hand, of which the published dataset is.
