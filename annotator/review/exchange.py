@@ -12,7 +12,7 @@ import numpy as np
 from annotator.store import Action, Decision, Entry, ItemState, ReviewStore
 from yaff.errors import ConflictError
 from yaff.grasp.batch import MEASURES, Grasps, ReviewState
-from yaff.store import GraspLibrary
+from yaff.store.library import MIGRATED, GraspLibrary
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def export_review(store: ReviewStore, library: GraspLibrary, path: Path) -> Expo
     """
     if path.resolve() == library.path.resolve():
         raise ConflictError("a library is not overwritten by its own review", where=path, remedy="give another name")
-    if store.facts().get("library", library.digest) != library.digest:
+    if store.facts().get("library", library.identity) != library.identity:
         raise ConflictError("this review is of another library", where=library.path, remedy="give its own")
     log = store.log()
     deciding, rejections = _deciding(log), _rejections(log)
@@ -64,7 +64,7 @@ def export_review(store: ReviewStore, library: GraspLibrary, path: Path) -> Expo
     n_added = sum(map(len, added.values()))
     accepted = states.count(ReviewState.ACCEPTED) + n_added
     rejected = states.count(ReviewState.REJECTED)
-    metadata = dict(library.metadata)
+    metadata = {key: value for key, value in library.metadata.items() if key != MIGRATED}  # it is another library now
     metadata["review"] = {"library": library.digest, "accepted": accepted, "rejected": rejected, "added": n_added}
     return Exported(GraspLibrary.write(path, batches, metadata), accepted, rejected, n_added)
 

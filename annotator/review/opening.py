@@ -45,7 +45,7 @@ def open_review(
     """
     store = ReviewStore(open_database(url or review_url(library.path)), clock)
     try:
-        store.describe(library=library.digest)
+        store.describe(library=library.identity)
         if "filled" not in store.facts():
             queue = review_queue({name: library[name] for name in library})
             store.fill([entry_of(item, k, judged_twice) for k, item in enumerate(queue)])

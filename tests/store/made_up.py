@@ -129,10 +129,15 @@ def make_content(
 
 
 def make_dataset(
-    folder: Path, layout: str, scenes: tuple[int, ...] = (1, 2), frames: int = 12, grasps: int = 30
+    folder: Path,
+    layout: str,
+    scenes: tuple[int, ...] = (1, 2),
+    frames: int = 12,
+    grasps: int = 30,
+    sets: dict[str, Grasps] | None = None,
 ) -> Manifest:
-    """A small dataset on disk, with its library beside the shards' folder."""
-    sets = make_grasp_sets(n=grasps)
+    """A small dataset on disk, of ``sets`` of grasps or of ``grasps`` an object."""
+    sets = sets or make_grasp_sets(n=grasps)
     records = []
     for scene in scenes:
         path = folder / shard_name(scene)

@@ -150,7 +150,7 @@ def rewrite(file: h5py.File, name: str, values: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (edit(lambda f: f.attrs.modify("schema_version", 2)), "schema version 2; this program reads version 1"),
+        (edit(lambda f: f.attrs.modify("schema_version", 3)), "schema version 3; this program reads version 2"),
         (edit(lambda f: f.attrs.modify("schema_version", 0)), "build it again with this version"),
         (edit(lambda f: f.attrs.__delitem__("format")), "no file of this program"),
         (edit(lambda f: f["objects/025_mug"].__delitem__("pose")), "'pose' is a required property"),

@@ -292,7 +292,7 @@ def test_another_schema_version_is_refused(tmp_path: Path, datasets: dict[str, P
         with h5py.File(folder / name, "a") as file:
             file.attrs.modify("schema_version", version)
     for opener in (lambda: ShardReader.open(folder / "shard-00001.h5"), lambda: ShardSet.open(folder)):
-        with pytest.raises(FormatError, match=f"schema version {version}; this program reads version [12]") as caught:
+        with pytest.raises(FormatError, match=f"schema version {version}; this program reads version [123]") as caught:
             opener()
         assert caught.value.remedy
     manifest = folder / "manifest.json"

@@ -52,7 +52,9 @@ MEASURES: Mapping[str, Measure] = {
         "rad", (6,), "rotation of the object under one weight along +x, -x, +y, -y, +z, -z; 0 where not shaken"
     ),
     "shaken": Measure("1", (6,), "1 where the object was shaken along +x, -x, +y, -y, +z, -z, 0 where it was not"),
-    "fingertip_force": Measure("N", (), "most that one digit presses on the object while it closes and is shaken"),
+    "fingertip_force": Measure(
+        "N", (), "most that one digit presses on the object while it closes and is shaken; 0 where not measured"
+    ),
     "conformity": Measure("1", (), "agreement with the grasp type's definition, 0 to 1"),
 }
 """Every measure by name; a file and a :class:`Grasps` hold exactly these."""

@@ -19,8 +19,9 @@ SHARD_FORMAT = "yaff-shard"
 INDEX_FORMAT = "yaff-index"
 DATASET_FORMAT = "yaff-dataset"
 
-SCHEMA_VERSIONS = {LIBRARY_FORMAT: 1, SHARD_FORMAT: 1, INDEX_FORMAT: 2, DATASET_FORMAT: 1}
-"""Version of each format written by this program; a change that old readers would misread raises it."""
+SCHEMA_VERSIONS = {LIBRARY_FORMAT: 2, SHARD_FORMAT: 2, INDEX_FORMAT: 3, DATASET_FORMAT: 1}
+"""Version of each format written by this program; a change that old readers would misread raises it, and
+:mod:`yaff.store.migration` says what it was."""
 
 TYPES = 33
 """Grasp types are numbered 1 to 33; column ``t - 1`` of a count belongs to type ``t``."""

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from yaff.errors import FormatError, InputError, MissingFileError
-from yaff.store.columns import INDEX_FORMAT, SCHEMA_VERSIONS, Column
+from yaff.store.columns import LIBRARY_FORMAT, SCHEMA_VERSIONS, SHARD_FORMAT, Column
 
 Array = np.ndarray
 
@@ -235,6 +235,34 @@ def open_file(path: Path | str, file_format: str) -> Iterator[h5py.File]:
         MissingFileError: there is no such file.
         FormatError: it is truncated, no HDF5, of another kind, or of another schema version.
     """
+    with _opened(path, file_format) as file:
+        check_header(_header(file), file_format, path)
+        yield file
+
+
+@contextmanager
+def open_any_version(path: Path | str, file_format: str) -> Iterator[tuple[h5py.File, int]]:
+    """An HDF5 file of ours of this version or an earlier one, and its version.
+
+    Raises:
+        MissingFileError: there is no such file.
+        FormatError: it is truncated, no HDF5, of another kind, or of a version that this program does not know.
+    """
+    with _opened(path, file_format) as file:
+        header = _header(file)
+        version = header.get("schema_version")
+        current = SCHEMA_VERSIONS[file_format]
+        known = isinstance(version, int) and 1 <= version <= current
+        check_header(header | ({"schema_version": current} if known else {}), file_format, path)
+        yield file, int(version or 0)
+
+
+def _header(file: h5py.File) -> dict[str, Any]:
+    return {name: plain(file.attrs[name]) for name in ("format", "schema_version") if name in file.attrs}
+
+
+@contextmanager
+def _opened(path: Path | str, file_format: str) -> Iterator[h5py.File]:
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(
@@ -249,11 +277,6 @@ def open_file(path: Path | str, file_format: str) -> Iterator[h5py.File]:
             remedy="copy it again or build it again; `yaff verify` on its folder checks the others",
         ) from error
     with file:
-        check_header(
-            {name: plain(file.attrs[name]) for name in ("format", "schema_version") if name in file.attrs},
-            file_format,
-            path,
-        )
         yield file
 
 
@@ -280,9 +303,11 @@ def check_header(header: Mapping[str, Any], file_format: str, path: Path | str) 
 def _remedy(version: Any, reads: int, file_format: str, path: Path) -> str:
     if isinstance(version, int) and version > reads:
         return "install a newer yaff"
-    if file_format == INDEX_FORMAT and version == 1:
-        return f"yaff migrate {path.parent}"
-    return "build it again with this version of yaff"
+    if not isinstance(version, int) or version < 1:
+        return "build it again with this version of yaff"
+    if file_format == SHARD_FORMAT and not (path.parent / "manifest.json").exists():  # on its own
+        return f"yaff migrate {path}"
+    return f"yaff migrate {path if file_format == LIBRARY_FORMAT else path.parent}"
 
 
 def _reason(error: OSError) -> str:
@@ -311,6 +336,12 @@ def group_of(node: h5py.Group, name: str) -> h5py.Group:
     found = node[name]
     assert isinstance(found, h5py.Group)
     return found
+
+
+def column_document(column: Column) -> dict[str, Any]:
+    """What :func:`describe` says of an empty dataset of this column."""
+    shape = [*([0] if column.dimension else []), *column.shape]
+    return {"dtype": column.dtype, "shape": shape, "attributes": column_attributes(column)}
 
 
 def describe(node: h5py.File | h5py.Group) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from yaff.store.atomic import atomic_file
 from yaff.store.columns import (
     INDEX_FORMAT,
     INDEX_SHARDS,
-    SCHEMA_VERSIONS,
     SHARD_GROUPS,
     Column,
     is_virtual,
@@ -74,25 +72,6 @@ def write_index(folder: Path | str, files: Sequence[str]) -> None:
                     _write_virtual(group, column, f"{name}/{column.name}", readers, starts[name])
                 else:
                     write_column(group, column, counted_over_all(column, name, readers, starts))
-
-
-def index_version(path: Path) -> int:
-    """The schema version of an index, also of one that this program cannot read.
-
-    Raises:
-        MissingFileError: there is none.
-        FormatError: it is no index, or of a version that this program cannot migrate.
-    """
-    current = SCHEMA_VERSIONS[INDEX_FORMAT]
-    try:
-        with open_file(path, INDEX_FORMAT):
-            return current
-    except FormatError:
-        with suppress(OSError), h5py.File(path, "r") as file:
-            version = plain(file.attrs.get("schema_version"))
-            if plain(file.attrs.get("format")) == INDEX_FORMAT and version in range(1, current):
-                return int(version)
-        raise
 
 
 def common_attributes(readers: Sequence[ShardReader]) -> dict[str, Any]:

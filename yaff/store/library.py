@@ -34,6 +34,9 @@ from yaff.store.schema import check_structure
 
 Array = np.ndarray
 
+MIGRATED = "migrated"
+"""Key of the metadata of a library that was migrated: version and SHA-256 of the file it was made from."""
+
 
 class GraspLibrary(Mapping[str, Grasps]):
     """Grasps by object name, read when asked for. Objects are in the order of their names.
@@ -105,6 +108,11 @@ class GraspLibrary(Mapping[str, Grasps]):
     def digest(self) -> str:
         """SHA-256 of the file."""
         return digest_file(self.path)
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the file as it was first written: that of the old file, if it was migrated since."""
+        return str(self.metadata.get(MIGRATED, {}).get("sha256") or self.digest)
 
     def __getitem__(self, name: str) -> Grasps:
         if name not in self.counts:

@@ -16,10 +16,10 @@ import numpy as np
 from yaff.errors import FormatError, MissingFileError
 from yaff.scene.frames import BadFrame
 from yaff.store.atomic import write_bytes
-from yaff.store.columns import DATASET_FORMAT, INDEX_FORMAT, SCHEMA_VERSIONS
+from yaff.store.columns import DATASET_FORMAT, SCHEMA_VERSIONS
 from yaff.store.hashing import canonical_json, digest_file
 from yaff.store.hdf5 import check_header
-from yaff.store.index import INDEX_NAME, DatasetIndex, index_version, write_index
+from yaff.store.index import INDEX_NAME, DatasetIndex, write_index
 from yaff.store.schema import check_document
 from yaff.store.shards import REASONS, ShardRecord
 
@@ -122,7 +122,7 @@ def finish_dataset(folder: Path | str, records: Sequence[ShardRecord], sources: 
         "layout": index.layout,
         "totals": totals,
         "shards": [record.document() for record in ordered],
-        "index": _index_entry(folder),
+        "index": index_entry(folder),
         "splits": {
             name: int(np.count_nonzero(splits >> np.uint32(bit) & np.uint32(1)))
             for bit, name in enumerate(index.split_names)
@@ -135,38 +135,23 @@ def finish_dataset(folder: Path | str, records: Sequence[ShardRecord], sources: 
         "versions": dict(sources.versions or {}),
         "bad_frames": [asdict(frame) for frame in sources.bad_frames],
     }
-    _write(folder / MANIFEST_NAME, document)
+    write_manifest(folder, document)
     return Manifest.open(folder)
 
 
-def migrate_dataset(folder: Path | str) -> tuple[int, int]:
-    """Bring a folder of shards to the versions that this program writes: only the index has had another one.
-
-    The shards stay as they are; index and manifest are written anew.
-
-    Returns:
-        the version of the index before and after; equal when there was nothing to do.
-
-    Raises:
-        MissingFileError: there is no dataset, or no index in it.
-        FormatError: the index is of a version this program does not know, or a shard is not what it should be.
-        StorageError: the disk refused.
-    """
-    folder = Path(folder)
-    manifest = Manifest.open(folder)
-    before, after = index_version(folder / INDEX_NAME), SCHEMA_VERSIONS[INDEX_FORMAT]
-    if before == after:
-        return before, after
-    write_index(folder, [record.file for record in manifest.shards])
-    _write(folder / MANIFEST_NAME, {**manifest.document, "index": _index_entry(folder)})
-    return before, after
-
-
-def _index_entry(folder: Path) -> dict[str, Any]:
+def index_entry(folder: Path) -> dict[str, Any]:
+    """What the manifest says of the index of a folder."""
     path = folder / INDEX_NAME
     return {"file": INDEX_NAME, "bytes": path.stat().st_size, "sha256": digest_file(path)}
 
 
-def _write(path: Path, document: Mapping[str, Any]) -> None:
+def write_manifest(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder, whole or not at all.
+
+    Raises:
+        FormatError: the document is not as its schema says.
+        StorageError: the disk refused.
+    """
+    path = folder / MANIFEST_NAME
     check_document(dict(document), "manifest", path)
     write_bytes(path, (canonical_json(document, indent=2) + "\n").encode())

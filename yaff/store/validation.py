@@ -159,7 +159,7 @@ def _verify_library(path: Path) -> VerifyReport:
 def _library_problem(grasps: Grasps) -> str | None:
     for name, values in library_values(grasps).items():
         if isinstance(values, np.ndarray) and values.dtype.kind == "f":
-            finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
             if not finite.all():
                 return f"{name}, row {int(np.flatnonzero(~finite)[0])}: NaN or infinity"
     for name, low, high in (("grasp_type", 1, 33), ("review_state", 0, 3)):
@@ -192,7 +192,8 @@ def _verify_shard(path: Path, against: Against) -> tuple[list[Check], ShardReade
 
 
 def _failed(name: str, where: str, error: YaffError) -> Check:
-    return Check(name, where, error.what if error.where is None else f"{error.what} ({error.where})")
+    words = error.what if error.where is None else f"{error.what} ({error.where})"
+    return Check(name, where, f"{words}; {error.remedy}" if (error.remedy or "").startswith("yaff ") else words)
 
 
 def _library_difference(reader: ShardReader, library: Mapping[str, Grasps]) -> str | None:
