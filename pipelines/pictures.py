@@ -111,11 +111,20 @@ def _likes(view: Float[Array, "3"], forearm: Float[Array, "3"]) -> float:
     return (1.0 - 0.8 * max(0.0, behind)) * (1.0 if above > -0.1 else 0.5)
 
 
-def draw_meshes(meshes: Sequence[trimesh.Trimesh], direction: Float[Array, "3"], size: int) -> UInt8[Array, "s s 3"]:
-    """Meshes of one frame, seen from a direction of that frame; those without colours in the colour of skin."""
+def draw_meshes(
+    meshes: Sequence[trimesh.Trimesh],
+    direction: Float[Array, "3"],
+    size: int,
+    within: Float[Array, "n 3"] | None = None,
+) -> UInt8[Array, "s s 3"]:
+    """Meshes of one frame, seen from a direction of that frame; those without colours in the colour of skin.
+
+    The picture shows all of ``within`` where it is given (so that pictures have one scale), else all of the meshes.
+    """
     from yaff.scene.render import RenderMesh
 
-    T = look_at(np.concatenate([np.asarray(mesh.vertices) for mesh in meshes]), direction)
+    shown = np.concatenate([np.asarray(mesh.vertices) for mesh in meshes]) if within is None else within
+    T = look_at(shown, direction)
     coloured = [None if mesh.visual is not None and mesh.visual.defined else HAND_COLOURS[0] for mesh in meshes]
     return _smooth([RenderMesh(mesh, T, colour) for mesh, colour in zip(meshes, coloured, strict=True)], size)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tyro.conf import Positional
 
@@ -12,12 +12,10 @@ from pipelines.commands.parsing import parse, say, write_table
 from pipelines.config import HandSection
 from yaff.errors import ConfigError, StorageError
 
-if TYPE_CHECKING:
-    from yaff.hand import HandModel
-
 USAGE = """
 yaff hand show --out hand.png
-yaff hand show --hand.side left --json
+yaff hand show --hand.side left --sheet types --out types.png
+yaff hand show --json
 yaff hand export mano/
 """
 
@@ -32,7 +30,9 @@ class Hand:
     """Where export writes."""
     hand: HandSection = field(default_factory=HandSection)
     out: Path | None = None
-    """Draw the hand into this PNG: flat and half closed, from the palm and from the back."""
+    """Draw the hand into this PNG."""
+    sheet: Literal["turntable", "poses", "types"] = "turntable"
+    """What is drawn: the flat hand all round; postures from flat to fist; the preshapes of the 33 grasp types."""
     json: bool = False
     """Print JSON instead of a table."""
 
@@ -56,28 +56,11 @@ def run(arguments: list[str]) -> int:
     title = f"{model.name} hand, {model.side}, {model.digest[:12]}"
     write_table(title, ["degree of freedom", "from °", "to °", "source"], rows, as_json=options.json)
     if options.out is not None:
-        _draw(model, options.out)
+        from pipelines.hand_sheets import draw_sheet
+        from pipelines.pictures import write_png
+
+        write_png(options.out, draw_sheet(model, options.sheet))
     return 0
-
-
-def _draw(model: HandModel, path: Path) -> None:
-    import numpy as np
-
-    from pipelines.pictures import draw_meshes, hand_mesh, sheet, write_png
-    from yaff.hand import Anatomy
-
-    anatomy = Anatomy(model)
-    flat = np.zeros(len(anatomy))
-    half = flat.copy()
-    for dof, upper in zip(anatomy.degrees_of_freedom, anatomy.upper, strict=True):
-        if dof.name.endswith("flexion"):
-            half[anatomy.index(dof.name)] = 0.5 * upper
-    pictures = []
-    for name, angles in (("flat", flat), ("half closed", half)):
-        vertices = model.vertices(anatomy.pose_from_dof(angles[None]), np.zeros((1, 3)), np.zeros((1, 3)))[0]
-        for side, direction in (("palm", (0.0, -1.0, 0.2)), ("back", (-0.3, 1.0, 0.5))):
-            pictures.append((draw_meshes([hand_mesh(model, vertices)], np.array(direction), 360), f"{name}, {side}"))
-    write_png(path, sheet(pictures, 2))
 
 
 def _export(options: Hand) -> int:

@@ -9,11 +9,13 @@ import pytest
 import trimesh
 
 from yaff.errors import FormatError, MissingFileError
-from yaff.hand import builtin
+from yaff.hand import Anatomy, builtin
 from yaff.hand.builtin import anthropometry, asset, shapes
 from yaff.hand.builtin.assembly import TIP_MANOPTH, TIP_SMPLX, WRIST_LOOP, face_quality
+from yaff.hand.builtin.measures import hand_breadth, hand_length
 from yaff.hand.builtin.skeleton import BONES, DIGIT, DIGITS, PARENTS, first_joint, rest_joints
 from yaff.hand.model import FINGERTIP_VERTICES, FINGERTIP_VERTICES_SMPLX, HandModel
+from yaff.hand.postures import POSTURES
 
 MILLIMETRE = 1e-3
 
@@ -25,7 +27,7 @@ def arrays() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def hand(arrays: dict[str, np.ndarray]) -> HandModel:
-    return HandModel(name="builtin", side="right", **arrays)
+    return HandModel(name="builtin", side="right", **arrays)  # pyright: ignore[reportArgumentType]
 
 
 def closed(vertices: np.ndarray, faces: np.ndarray) -> trimesh.Trimesh:
@@ -107,10 +109,10 @@ def test_the_cut_test_sees_a_cut() -> None:
 
 def test_triangles_are_even(arrays: dict[str, np.ndarray]) -> None:
     quality = face_quality(arrays["template"], arrays["faces"])
-    assert quality.min() > 0.45
-    assert quality.mean() > 0.92
+    assert quality.min() > 0.55
+    assert quality.mean() > 0.94
     mesh = trimesh.Trimesh(arrays["template"], arrays["faces"], process=False)
-    assert mesh.edges_unique_length.max() < 0.021
+    assert mesh.edges_unique_length.max() < 0.0155
     bends = np.arccos(np.clip(np.einsum("ij,ij->i", *mesh.face_normals[mesh.face_adjacency.T]), -1, 1))
     assert np.rad2deg(bends.max()) < 85  # no spikes, no folds
 
@@ -187,12 +189,13 @@ def test_weights(arrays: dict[str, np.ndarray]) -> None:
     template = arrays["template"]
     for name in DIGITS:
         first, digit = first_joint(name), DIGIT[name]
-        assert (weights[:, first : first + 3].max(axis=0) > 0.99).all() or name == "thumb"
+        # the proximal phalanx of the little finger is as short as the blends at its ends
+        assert (weights[:, first : first + 3].max(axis=0) > {"thumb": 0.8, "pinky": 0.85}.get(name, 0.99)).all()
         # beyond its web a digit listens to no other digit
         own = weights[:, first : first + 3].sum(axis=1) > 0.9
         others = [j for j in range(1, 16) if not first <= j < first + 3]
         outer = own & (digit.local(template)[:, 0] > digit.knots[1])
-        assert outer.sum() > 60
+        assert outer.sum() > 50
         assert weights[np.ix_(outer, others)].max() == 0.0
     # neighbours along edges never differ abruptly
     faces = arrays["faces"]
@@ -224,18 +227,12 @@ def test_is_as_thick_as_a_hand(arrays: dict[str, np.ndarray]) -> None:
         widths = [section(arrays, name, s)[0] for s in (1.5 if name == "thumb" else 1.0, 2.0, 2.8)]
         assert widths[0] > widths[2]
         assert widths[1] > widths[2]
-    # thickness of the palm at the knuckles and breadth across them
+    # thickness of the palm at the knuckles
     mesh = trimesh.Trimesh(arrays["template"], arrays["faces"], process=False)
     joints = rest_joints()
     for joint in (1, 4, 10):
         hits = mesh.ray.intersects_location([joints[joint] - [0, 0.1, 0]], [[0.0, 1.0, 0.0]])[0]
         assert 24e-3 < np.ptp(hits[:, 1]) < 31e-3
-    across = joints[1] - joints[7]
-    near = arrays["template"][
-        (np.abs(np.cross(arrays["template"] - joints[1], across / np.linalg.norm(across))[:, 1]) < 0.012)
-        & (arrays["template"][:, 2] < 0.046)
-    ]
-    assert 78e-3 < np.ptp(near @ across / np.linalg.norm(across)) < 90e-3
 
 
 def test_distal_bones_follow_the_published_lengths() -> None:
@@ -275,6 +272,145 @@ def test_bent_fingers_stay_full(hand: HandModel, degrees: tuple[float, float, fl
             assert np.all(after > 0.8 * before)
 
 
+def segments(hand: HandModel) -> dict[str, np.ndarray]:
+    """Triangles of the skin of each phalanx: carried by its digit, between the joints at its ends."""
+    result = {}
+    for name in DIGITS:
+        digit, first = DIGIT[name], first_joint(name)
+        along = digit.local(hand.template)[:, 0][hand.faces].mean(axis=1)
+        own = hand.weights[:, first : first + 3].sum(axis=1)[hand.faces].mean(axis=1) > 0.5
+        for step in range(1 if name == "thumb" else 0, 3):
+            end = digit.knots[step + 1] if step < 2 else np.inf
+            result[f"{name} {step}"] = hand.faces[own & (along >= digit.knots[step]) & (along < end)]
+    return result
+
+
+def capped_volume(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Volume (n,) of patches of skin whose boundary loops are closed by fans about their centres."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    present = {(int(a), int(b)) for a, b in edges}
+    follow = {a: b for a, b in present if (b, a) not in present}
+    parts = [vertices[:, faces]]
+    while follow:
+        loop = [min(follow)]
+        while follow[loop[-1]] != loop[0]:
+            loop.append(follow[loop[-1]])
+        follow = {a: b for a, b in follow.items() if a not in loop}
+        rim = vertices[:, loop]
+        centre = np.broadcast_to(rim.mean(axis=1, keepdims=True), rim.shape)
+        parts.append(np.stack([np.roll(rim, -1, axis=1), rim, centre], axis=2))
+    a, b, c = np.moveaxis(np.concatenate(parts, axis=1), 2, 0)
+    return np.einsum("nfk,nfk->n", a, np.cross(b, c)) / 6.0
+
+
+def test_volume_of_a_known_patch() -> None:
+    box = trimesh.creation.box((1.0, 2.0, 3.0))
+    open_box = box.faces[box.face_normals[:, 2] < 0.5]
+    assert capped_volume(np.asarray(box.vertices)[None], open_box)[0] == pytest.approx(6.0)
+
+
+def test_no_segment_of_a_digit_loses_its_volume(hand: HandModel) -> None:
+    """Through the whole range of the joints at its ends, alone and all bent together, each stays within 15 %."""
+    anatomy = Anatomy(hand)
+    for segment, faces in segments(hand).items():
+        name, step = segment.split()
+        ends = [first_joint(name) + int(step), first_joint(name) + min(int(step) + 1, 2)]
+        columns = [k for k, freedom in enumerate(anatomy.degrees_of_freedom) if freedom.joint in ends]
+        angles = np.zeros((1, len(anatomy)))
+        for k in columns:
+            sweep = np.zeros((9, len(anatomy)))
+            sweep[:, k] = np.linspace(anatomy.lower[k], anatomy.upper[k], 9)
+            angles = np.concatenate([angles, sweep])
+        bent = np.linspace(0.0, 1.0, 6)[:, None] * np.where(np.isin(np.arange(len(anatomy)), columns), anatomy.upper, 0)
+        bent[:, [k for k in columns if "abduction" in anatomy.names[k]]] = 0.0
+        vertices = hand.vertices(anatomy.pose_from_dof(np.concatenate([angles, bent])))
+        share = capped_volume(vertices, faces) / capped_volume(hand.template[None], faces)
+        assert share.min() > 0.85, segment
+        assert share.max() < 1.15, segment
+
+
+def posed(hand: HandModel, name: str) -> np.ndarray:
+    anatomy = Anatomy(hand)
+    angles = anatomy.angles(POSTURES[name])
+    np.testing.assert_allclose(anatomy.clip(angles), angles, atol=1e-9)
+    return hand.vertices(anatomy.pose_from_dof(angles[None]))[0]
+
+
+@pytest.mark.parametrize("name", list(POSTURES))
+def test_postures_keep_the_hand_whole(hand: HandModel, name: str) -> None:
+    vertices = posed(hand, name)
+    assert closed(vertices, hand.faces).volume == pytest.approx(closed(hand.template, hand.faces).volume, rel=0.05)
+    # fingers that press on each other or on the palm share a little skin there, out of sight
+    touching = {"fist": 70, "point": 70}.get(name, 45 if name.startswith("thumb to") else 0)
+    assert crossings(vertices, hand.faces) <= touching
+
+
+def test_a_finger_bends_round(hand: HandModel) -> None:
+    """No candy wrapper: the girth at a PIP joint bent by 90 degrees is that of the straight one."""
+    bent = posed(hand, "PIP 90")
+    for name in ("index", "middle", "ring", "pinky"):
+        digit, joint = DIGIT[name], first_joint(name) + 1
+        local = digit.local(hand.template)
+        ring = np.flatnonzero((np.abs(local[:, 0] - digit.knots[1]) < 0.002) & (hand.weights[:, joint] > 0.2))
+        side = ring[[np.argmin(local[ring, 1]), np.argmax(local[ring, 1])]]
+        back, front = ring[np.argmax(local[ring, 2])], ring[np.argmin(local[ring, 2])]
+        before, after = (np.linalg.norm(v[side[1]] - v[side[0]]) for v in (hand.template, bent))
+        assert after == pytest.approx(before, rel=0.1)
+        before, after = (np.linalg.norm(v[back] - v[front]) for v in (hand.template, bent))
+        assert 0.75 * before < after < 1.3 * before
+
+
+def test_the_two_hands_are_mirror_images_in_every_posture(hand: HandModel) -> None:
+    left = hand.mirrored()
+    whole, mirror = (capped_volume(h.template[None], h.faces)[0] for h in (hand, left))
+    assert mirror == pytest.approx(whole, rel=1e-12)
+    angles = np.stack([Anatomy(hand).angles(posture) for posture in POSTURES.values()])
+    right = hand.vertices(Anatomy(hand).pose_from_dof(angles))
+    mirrored = left.vertices(Anatomy(left).pose_from_dof(angles))
+    np.testing.assert_allclose(mirrored * [-1.0, 1.0, 1.0], right, atol=1e-9)
+
+
+def test_back_and_pad_of_a_fingertip_differ(arrays: dict[str, np.ndarray]) -> None:
+    """The nail's side lies nearer to the bone, and flatter, than the pad."""
+    for name in DIGITS:
+        digit = DIGIT[name]
+        local = digit.local(arrays["template"])
+        at = np.interp(2.45, range(4), digit.knots)
+        own = arrays["weights"][:, first_joint(name) + 2] > 0.8
+        near = local[own & (np.abs(local[:, 0] - at) < 0.005)]
+        assert -near[:, 2].min() > 1.25 * near[:, 2].max()
+
+
+def shape(**units: float) -> np.ndarray:
+    beta = np.zeros(10)
+    for name, value in units.items():
+        beta[shapes.NAMES.index(name.replace("_", " "))] = value
+    return beta
+
+
+def test_shapes_span_adult_hands(hand: HandModel) -> None:
+    """Within two units of the components that lengthen and broaden, from small women's to large men's."""
+    for lengths in (anthropometry.HAND_LENGTH, anthropometry.HAND_LENGTH_BRITISH):
+        low, high = (MILLIMETRE * value for value in anthropometry.adult_range(lengths))
+        units = dict.fromkeys(("size", "finger_length", "palm_length"), 2.0)
+        assert hand_length(hand, shape(**{k: -v for k, v in units.items()})) < low
+        assert hand_length(hand, shape(**units)) > high
+        assert low < hand_length(hand) < high
+    for breadths in (anthropometry.HAND_BREADTH, anthropometry.HAND_BREADTH_BRITISH):
+        low, high = (MILLIMETRE * value for value in anthropometry.adult_range(breadths))
+        assert hand_breadth(hand, shape(size=-2.0, palm_breadth=-2.0)) < low
+        assert hand_breadth(hand, shape(size=2.0, palm_breadth=2.0)) > high
+        assert low < hand_breadth(hand) < high
+    assert len(shapes.MEANINGS) == 10
+
+
+def test_measures_scale_with_size(hand: HandModel) -> None:
+    for measure in (hand_length, hand_breadth):
+        assert measure(hand, shape(size=1.5)) == pytest.approx((1 + 1.5 * shapes.SIZE) * measure(hand), rel=1e-6)
+        assert measure(hand.mirrored()) == pytest.approx(measure(hand), rel=1e-9)
+    assert hand_breadth(hand) == pytest.approx(0.085, abs=0.002)
+
+
 def test_shapes_move_joints_with_the_skin(hand: HandModel) -> None:
     directions = hand.shape_directions
     assert directions.shape[2] == len(shapes.NAMES)
@@ -302,7 +438,7 @@ def test_shapes_move_joints_with_the_skin(hand: HandModel) -> None:
 def test_pose_directions_are_still_at_rest_and_small(hand: HandModel) -> None:
     rest = hand.vertices(np.zeros((1, 45)), np.zeros((1, 3)), np.zeros((1, 3)))[0]
     np.testing.assert_allclose(rest, hand.template, atol=1e-12)
-    assert 3e-4 < np.abs(hand.pose_directions).max() < 4e-3
+    assert 3e-4 < np.abs(hand.pose_directions).max() < 8e-3
 
 
 def test_builder_reproduces_the_asset(tmp_path: Path) -> None:

@@ -43,13 +43,21 @@ RAYS: Mapping[str, Ray] = {
 # ACOPLA 95 (Estrada et al. 1995): 2100 working adults of 20 to 59 years; deviations from the 5th and 95th percentile.
 HAND_LENGTH: Mapping[str, Spread] = {"men": Spread(183.0, 10.0), "women": Spread(166.0, 8.0)}
 HAND_BREADTH: Mapping[str, Spread] = {"men": Spread(84.0, 4.0), "women": Spread(75.0, 4.0)}
+# Pheasant and Haslegrave 2006, "Bodyspace", 3rd edition: British adults of 19 to 65 years.
+HAND_LENGTH_BRITISH: Mapping[str, Spread] = {"men": Spread(190.0, 10.0), "women": Spread(175.0, 9.0)}
+HAND_BREADTH_BRITISH: Mapping[str, Spread] = {"men": Spread(85.0, 5.0), "women": Spread(75.0, 4.0)}
 
 _Z95 = 1.645
 
 
+def adult_range(table: Mapping[str, Spread]) -> tuple[float, float]:
+    """The 5th percentile of women and the 95th of men, millimetres."""
+    return table["women"].percentile(-_Z95), table["men"].percentile(_Z95)
+
+
 def relative_spread(table: Mapping[str, Spread]) -> float:
     """Half the range from the 5th percentile of women to the 95th of men, over its middle."""
-    low, high = table["women"].percentile(-_Z95), table["men"].percentile(_Z95)
+    low, high = adult_range(table)
     return (high - low) / (high + low)
 
 

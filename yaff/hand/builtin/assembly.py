@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float, Int
 
-from yaff.hand.builtin import cells, correctives, dense, flesh, seeds, shapes, skinning
+from yaff.hand.builtin import cells, correctives, dense, relax, seeds, shapes, skinning
 from yaff.hand.builtin.skeleton import DIGITS, PARENTS
+from yaff.hand.model import HandModel
 
 FACES = 1538
 TIP_MANOPTH: Mapping[str, int] = {"thumb": 745, "index": 317, "middle": 444, "ring": 556, "pinky": 673}
@@ -28,9 +29,7 @@ def assemble() -> dict[str, np.ndarray]:
     placed = seeds.place_seeds(fine, cells.vertex_normals(fine, fine_faces), rim)
     owner = cells.grow_cells(fine, fine_faces, placed.points, rim, seeds.WRIST_RING)
     faces = cells.dual_triangles(fine_faces, owner)
-    points = placed.points.copy()
-    palm = slice(placed.fixed, None)
-    points[palm] = flesh.project(points[palm], level=flesh.LIFT)
+    points, faces = relax.relax(placed.points, faces, placed.fixed)
     number = _numbering(placed, faces)
     template = np.empty_like(points)
     template[number] = np.round(points, 7)
@@ -40,15 +39,17 @@ def assemble() -> dict[str, np.ndarray]:
     if faces.shape != (FACES, 3) or len(np.unique(faces)) != seeds.VERTICES:
         raise RuntimeError(f"the skin came out with {len(faces)} faces instead of {FACES}")
     weights = skinning.skinning_weights(template, faces, digit_of)
-    return {
+    arrays = {
         "template": template,
         "faces": faces,
         "weights": weights,
         "shape_directions": shapes.shape_directions(template, digit_of),
-        "pose_directions": correctives.pose_directions(template, weights),
+        "pose_directions": np.zeros((len(template), 3, 135)),
         "joint_regressor": skinning.joint_regressor(template, digit_of),
         "parents": PARENTS,
     }
+    stiff = HandModel(name="builtin", side="right", **arrays)
+    return {**arrays, "pose_directions": correctives.pose_directions(stiff)}
 
 
 def _numbering(placed: seeds.Seeds, faces: Int[np.ndarray, "f 3"]) -> Int[np.ndarray, "v"]:

@@ -35,7 +35,7 @@ class Profile:
     """Length of the rounding of the tip."""
 
 
-_FINGER = (-0.40, 0.15, 0.55, 1.0, 1.5, 2.0, 2.45, 2.75)
+_FINGER = (-0.40, 0.15, 0.5, 0.78, 1.0, 1.25, 1.55, 1.85, 2.0, 2.3, 2.55, 2.8)
 
 
 def _finger(scale: float, tip: float) -> Profile:
@@ -44,26 +44,29 @@ def _finger(scale: float, tip: float) -> Profile:
 
     return Profile(
         _FINGER,
-        half_breadth=scaled(8.7, 8.9, 8.9, 9.3, 8.5, 8.25, 7.9, 7.3),
-        dorsal=scaled(9.0, 8.6, 7.7, 8.3, 6.9, 6.6, 5.4, 4.6),
-        palmar=scaled(10.0, 9.4, 9.0, 7.9, 8.0, 6.9, 7.5, 7.0),
+        half_breadth=scaled(7.4, 8.2, 8.7, 9.1, 9.4, 9.0, 8.5, 8.3, 8.4, 8.3, 8.1, 7.6),
+        dorsal=scaled(8.8, 8.4, 7.6, 7.8, 8.4, 7.5, 6.8, 6.7, 6.7, 5.6, 5.1, 4.8),
+        palmar=scaled(10.0, 9.6, 9.2, 8.4, 7.9, 8.3, 8.3, 7.2, 6.9, 7.8, 8.1, 7.4),
         tip=tip,
     )
 
 
 PROFILES: Mapping[str, Profile] = {
-    "index": _finger(0.98, 8.5),
-    "middle": _finger(1.0, 8.5),
-    "ring": _finger(0.94, 8.2),
-    "pinky": _finger(0.82, 7.2),
+    "index": _finger(1.0, 8.2),
+    "middle": _finger(1.02, 8.4),
+    "ring": _finger(0.96, 8.0),
+    "pinky": _finger(0.84, 7.2),
     "thumb": Profile(
-        (0.0, 0.5, 1.0, 1.5, 2.0, 2.45, 2.75),
-        half_breadth=(11.0, 11.0, 10.8, 9.9, 10.5, 10.2, 9.2),
-        dorsal=(9.5, 9.0, 9.3, 8.0, 8.4, 6.6, 5.4),
-        palmar=(12.0, 11.5, 10.3, 9.3, 8.7, 9.4, 8.6),
-        tip=10.0,
+        (0.0, 0.5, 0.9, 1.05, 1.5, 1.9, 2.05, 2.4, 2.75),
+        half_breadth=(11.0, 11.0, 11.2, 11.2, 9.8, 10.3, 10.5, 10.5, 9.2),
+        dorsal=(9.5, 9.2, 9.8, 9.8, 8.2, 8.4, 8.2, 6.6, 6.0),
+        palmar=(12.0, 11.8, 10.8, 10.4, 9.4, 8.9, 8.9, 9.8, 8.4),
+        tip=9.5,
     ),
 }
+
+SQUARENESS = 2.25
+"""Exponent of the digits' cross-sections: 2 is an ellipse; bones and nail make fingers a little squarer."""
 
 
 @dataclass(frozen=True)
@@ -87,44 +90,47 @@ def _metacarpal(base: tuple[float, float, float], name: str, radius: tuple[float
 _CMC, _MCP = ((DIGIT["thumb"].joints[k] - WRIST) / MILLIMETRE for k in (0, 1))
 
 WEBS: Sequence[Blob] = (
-    Blob((-94.0, -5.5, 9.5), (-99.5, -4.0, 9.3), (7.6, 5.2)),
-    Blob((-88.0, -5.0, -15.5), (-95.0, -3.5, -17.0), (7.5, 5.0)),
-    Blob((-74.0, -9.5, -35.5), (-80.0, -7.5, -37.5), (7.0, 5.0)),
+    Blob((-86.0, -6.5, 9.5), (-96.0, -5.6, 9.2), (7.0, 5.4)),
+    Blob((-85.0, -6.0, -15.3), (-92.5, -5.0, -16.2), (7.0, 5.4)),
+    Blob((-71.0, -10.0, -34.6), (-78.5, -8.8, -36.2), (6.8, 5.6)),
 )
 """Between index and middle, middle and ring, ring and little finger; each ends at the edge of the web."""
 
 PALM: Sequence[Blob] = (
     # forearm stump and carpus, wider than deep
-    Blob((34.0, -2.5, -1.0), (4.0, -2.5, -1.0), (17.4, 16.8), 1.56),
-    Blob((4.0, -2.5, -1.0), (-24.0, -3.5, 0.0), (16.4, 14.5), 1.64),
-    _metacarpal((-18.0, -2.2, 12.0), "index", (11.6, 8.8)),
-    _metacarpal((-18.0, -1.2, 3.0), "middle", (12.6, 10.3)),
-    _metacarpal((-18.0, -1.8, -7.0), "ring", (12.6, 9.8)),
-    _metacarpal((-16.0, -3.5, -17.0), "pinky", (11.4, 7.6)),
-    # knuckles
-    Blob((-86.0, 0.2, 20.3), (-89.5, 0.6, 21.0), (6.2, 6.0)),
-    Blob((-92.0, 4.2, -2.8), (-96.5, 4.4, -3.0), (6.4, 6.2)),
-    Blob((-79.5, 1.0, -26.2), (-83.5, 1.2, -27.4), (6.0, 5.8)),
-    Blob((-67.0, -5.0, -42.0), (-70.5, -5.0, -43.4), (5.4, 5.2)),
+    Blob((34.0, -3.0, -1.0), (4.0, -3.5, -1.0), (16.6, 15.6), 1.60),
+    Blob((4.0, -3.5, -1.0), (-24.0, -4.5, 0.0), (15.2, 13.0), 1.66),
+    _metacarpal((-18.0, -3.2, 12.0), "index", (10.0, 6.8)),
+    _metacarpal((-18.0, -2.2, 3.0), "middle", (11.0, 9.0)),
+    _metacarpal((-18.0, -2.8, -7.0), "ring", (11.0, 8.6)),
+    _metacarpal((-16.0, -4.5, -17.0), "pinky", (9.8, 5.6)),
     # pads below the metacarpal heads
-    Blob((-78.0, -11.5, 18.0), (-91.0, -9.3, 19.8), (9.6, 8.6)),
-    Blob((-82.0, -9.8, -2.0), (-98.0, -6.6, -4.0), (9.8, 8.7)),
-    Blob((-72.0, -12.0, -21.0), (-87.0, -9.8, -27.0), (9.6, 8.2)),
-    Blob((-58.0, -15.0, -32.0), (-71.0, -14.5, -39.0), (9.0, 7.4)),
+    Blob((-76.0, -11.5, 16.5), (-89.0, -9.8, 18.2), (8.4, 7.4)),
+    Blob((-80.0, -9.8, -2.0), (-95.0, -7.4, -3.6), (8.6, 7.8)),
+    Blob((-70.0, -12.0, -20.0), (-83.0, -10.4, -25.6), (8.4, 7.2)),
+    Blob((-57.0, -14.5, -30.5), (-69.0, -14.2, -37.6), (8.0, 6.4)),
     # hypothenar along the fifth metacarpal
-    Blob((-8.0, -9.5, -18.0), (-46.0, -13.5, -30.0), (12.5, 10.5)),
+    Blob((-8.0, -9.5, -16.0), (-30.0, -12.5, -25.0), (11.0, 10.6)),
+    Blob((-30.0, -12.5, -25.0), (-54.0, -12.5, -33.5), (10.6, 8.4)),
     # thenar: round the thumb's metacarpal, bulging into the palm
-    Blob((-10.0, -11.0, 14.0), (-38.0, -17.0, 28.0), (12.0, 12.5)),
-    Blob((float(_CMC[0]), float(_CMC[1]) - 1.0, float(_CMC[2]) - 3.0), (-43.0, -20.5, 44.0), (13.0, 12.0)),
+    Blob((-8.0, -9.0, 13.0), (-36.0, -16.5, 27.0), (10.5, 11.0)),
+    Blob((float(_CMC[0]) + 3.0, float(_CMC[1]) + 1.0, float(_CMC[2]) - 4.0), (-43.0, -20.0, 44.0), (11.5, 10.2)),
     # first dorsal interosseous and the web between thumb and index
-    Blob((-36.0, -7.0, 24.0), (-64.0, -5.5, 24.0), (10.0, 9.5)),
-    Blob((-46.0, -15.0, 40.0), (-66.0, -8.5, 28.0), (8.0, 8.0)),
-    Blob((-52.0, -17.0, 44.0), (-70.0, -9.5, 29.0), (6.0, 6.0)),
-    *WEBS,
+    Blob((-36.0, -7.5, 23.0), (-66.0, -6.0, 23.0), (9.0, 8.0)),
+    Blob((-44.0, -14.0, 38.0), (-66.0, -8.8, 27.0), (6.6, 6.6)),
+    Blob((-51.0, -17.0, 44.0), (-71.0, -9.8, 27.5), (5.2, 5.0)),
+)
+KNUCKLES: Sequence[Blob] = (
+    Blob((-85.0, 0.9, 19.8), (-88.5, 0.9, 20.5), (5.8, 5.6)),
+    Blob((-91.0, 4.4, -2.8), (-95.5, 4.4, -3.0), (6.2, 6.0)),
+    Blob((-78.5, 1.2, -26.2), (-82.5, 1.2, -27.4), (5.8, 5.6)),
+    Blob((-66.0, -4.6, -41.2), (-69.5, -4.8, -42.4), (5.0, 4.8)),
 )
 
-BLEND = 2.4
-"""Softness of the union, millimetres: parts nearer than about this flow together."""
+PALM_BLEND = 3.6
+"""Softness with which the parts of the palm flow together, millimetres."""
+BLEND = 2.2
+"""Softness of the union of digits, knuckles, webs and palm, millimetres."""
 
 LIFT = 0.00025
 """Vertices lie this far outside the skin, metres: their flat triangles cut as much off as this adds."""
@@ -135,13 +141,18 @@ def field(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
 
     The parts are joined by ``-k log(sum(exp(-f / k)))``, which is smooth where they meet.
     """
-    parts = [_digit(name, points) for name in DIGITS] + [_blob(blob, points) for blob in PALM]
-    stacked = np.stack(parts) / BLEND
+    palm = _union([_blob(blob, points) for blob in PALM], PALM_BLEND)
+    rest = [_blob(blob, points) for blob in (*KNUCKLES, *WEBS)]
+    return MILLIMETRE * _union([palm, *rest, *(_digit(name, points) for name in DIGITS)], BLEND)
+
+
+def _union(parts: Sequence[Float[np.ndarray, "n"]], softness: float) -> Float[np.ndarray, "n"]:
+    stacked = np.stack(parts) / softness
     nearest = stacked.min(axis=0)
     total = np.zeros_like(nearest)
     for part in stacked:
         total += np.exp(np.maximum(nearest - part, -40.0))
-    return (nearest - np.log(total)) * BLEND * MILLIMETRE
+    return (nearest - np.log(total)) * softness
 
 
 def gradient(points: Float[np.ndarray, "n 3"], step: float = 1e-5) -> Float[np.ndarray, "n 3"]:
@@ -187,7 +198,8 @@ def _digit(name: str, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"
     depth = bottom + (top - bottom) * share
     start = digit.knots[3] / MILLIMETRE - profile.tip
     cap = np.maximum(along - start, 0.0) / profile.tip + np.minimum(along - first, 0.0) / 12.0
-    scaled = np.sqrt((lateral / breadth) ** 2 + (dorsal / depth) ** 2 + cap**2)
+    powers = np.abs(np.stack([lateral / breadth, dorsal / depth, cap])) ** SQUARENESS
+    scaled = np.sum(powers, axis=0) ** (1.0 / SQUARENESS)
     return (scaled - 1.0) * np.minimum(breadth, depth)
 
 

@@ -29,13 +29,13 @@ class Rings:
 
 
 RINGS: Mapping[str, Rings] = {
-    "index": Rings(0.0185, (3, 4, 3), 10),
-    "middle": Rings(0.0160, (3, 4, 3), 10),
-    "pinky": Rings(0.0160, (1, 4, 3), 9),
-    "ring": Rings(0.0200, (2, 5, 3), 10),
-    "thumb": Rings(0.0400, (0, 3, 4), 10),
+    "index": Rings(0.0150, (3, 4, 2), 9),
+    "middle": Rings(0.0135, (3, 4, 2), 9),
+    "pinky": Rings(0.0150, (1, 3, 2), 9),
+    "ring": Rings(0.0165, (2, 4, 2), 9),
+    "thumb": Rings(0.0410, (0, 3, 3), 10),
 }
-_CAP = 6  # vertices of the small ring round the apex of a tip
+_CAP = 7  # vertices of the small ring round the apex of a tip
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def _digit_rays(name: str) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, 
     for row, station in enumerate(stations):
         turn = 0.5 * ((len(stations) - 1 - row) % 2)
         last = row == len(stations) - 1
-        add(station, 2.0 * np.pi * (np.arange(around) + turn) / around, np.deg2rad(20.0) * last)
-    add(stations[-1], 2.0 * np.pi * np.arange(_CAP) / _CAP, np.deg2rad(57.0))
+        add(station, 2.0 * np.pi * (np.arange(around) + turn) / around, np.deg2rad(15.0) * last)
+    add(stations[-1], 2.0 * np.pi * np.arange(_CAP) / _CAP, np.deg2rad(53.0))
     add(stations[-1], np.zeros(1), np.deg2rad(90.0))
     return np.concatenate(origins), np.concatenate(directions)
 

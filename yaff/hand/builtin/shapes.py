@@ -11,18 +11,20 @@ from yaff.hand.builtin import anthropometry
 from yaff.hand.builtin.skeleton import DIGIT, DIGITS, WRIST
 from yaff.hand.builtin.skinning import membership, smooth_step
 
-NAMES: tuple[str, ...] = (
-    "size",
-    "finger length",
-    "palm breadth",
-    "palm thickness",
-    "finger thickness",
-    "thumb length",
-    "palm length",
-    "index against ring",
-    "tapering",
-    "thenar and hypothenar",
-)
+MEANINGS: Mapping[str, str] = {
+    "size": "the whole hand, scaled about the wrist; two units reach from the mean to the ends of the adult range",
+    "finger length": "the four fingers longer from their knuckles, as thick as before",
+    "palm breadth": "the palm broader, the digits carried along",
+    "palm thickness": "the palm deeper from back to palm",
+    "finger thickness": "all digits thicker about their bones",
+    "thumb length": "the thumb longer from its base",
+    "palm length": "the palm longer, the digits carried along",
+    "index against ring": "the index longer, the ring finger shorter",
+    "tapering": "digits thicker at their base and thinner at their tip",
+    "thenar and hypothenar": "fuller balls of thumb and little finger",
+}
+"""What one positive unit of each shape parameter does."""
+NAMES: tuple[str, ...] = tuple(MEANINGS)
 
 SIZE = round(anthropometry.relative_spread(anthropometry.HAND_LENGTH) / 2.0, 3)
 """Growth per unit: two units of size reach from the 5th percentile of women to the 95th of men."""
@@ -40,7 +42,7 @@ def shape_directions(vertices: Float[np.ndarray, "v 3"], digit_of: Int[np.ndarra
     fields = [
         SIZE * relative,
         np.sum([0.050 * _stretch(vertices, share, name) for name in DIGITS if name != "thumb"], axis=0),
-        0.040 * _carried(vertices, share, palm, np.array([0.0, 0.0, 1.0])),
+        0.050 * _carried(vertices, share, palm, np.array([0.0, 0.0, 1.0])),
         0.060 * palm[:, None] * relative * np.array([0.0, 1.0, 0.0]),
         np.sum([0.060 * _thickness(vertices, share, name) for name in DIGITS], axis=0),
         0.060 * _stretch(vertices, share, "thumb"),

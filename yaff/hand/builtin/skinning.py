@@ -24,13 +24,13 @@ class Bend:
     """How much further out the blend lies on the pad's side, where the creases are."""
 
 
-_FINGER = Bend((17.0, 12.5, 10.5), (4.0, 0.0, 0.0))
+_FINGER = Bend((28.0, 24.0, 19.0), (2.0, 0.0, 0.0))
 BENDS: Mapping[str, Bend] = {
     "index": _FINGER,
     "middle": _FINGER,
     "ring": _FINGER,
-    "pinky": Bend((15.0, 11.0, 9.5), (3.0, 0.0, 0.0)),
-    "thumb": Bend((22.0, 18.0, 14.0), (0.0, 0.0, 0.0)),
+    "pinky": Bend((22.0, 19.0, 16.0), (1.0, 0.0, 0.0)),
+    "thumb": Bend((28.0, 26.0, 23.0), (0.0, 0.0, 0.0)),
 }
 _CARPUS: Mapping[str, tuple[float, float, float]] = {
     "index": (-0.018, -0.0015, 0.012),
@@ -105,7 +105,7 @@ def _thumb_share(vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v"]:
         + [_to_segment(vertices, DIGIT[name].joints[0], DIGIT[name].joints[1]) for name in _CARPUS]
     ).min(axis=0)
     along = thumb.local(vertices)[:, 0]
-    return smooth_step((to_palm - to_thumb - 0.001) / 0.022) * smooth_step((along - 0.004) / 0.028)
+    return smooth_step((to_palm - to_thumb - 0.001) / 0.034) * smooth_step((along - 0.004) / 0.028)
 
 
 def _to_segment(
