@@ -22,7 +22,7 @@ from pipelines.loading import hand_of, object_of, recipes_of
 from yaff.errors import YaffError
 from yaff.search.config import SearchConfig
 from yaff.search.given import conforming_types
-from yaff.search.planner import make_rig
+from yaff.search.judge import make_rig
 from yaff.store.importers.ycb_affordance import read_grasps
 from yaff.taxonomy import GRASP_TYPES
 

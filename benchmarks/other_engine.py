@@ -40,7 +40,8 @@ from yaff.grasp.batch import SHAKE_DIRECTIONS, Grasps
 from yaff.hand import collision_pieces
 from yaff.objects import ObjectModel
 from yaff.search.config import SearchConfig
-from yaff.search.planner import closing_torque, make_rig
+from yaff.search.grip import closing_torque
+from yaff.search.judge import make_rig
 from yaff.search.rig import HandRig
 from yaff.store.library import GraspLibrary
 from yaff.taxonomy import GRASP_TYPES, GraspType

@@ -13,8 +13,9 @@ from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
 from yaff.hand import load_hand
 from yaff.objects import ObjectModel, StandInSource, load_object
 from yaff.search import ProposalConfig, RefinementConfig, SearchConfig, SelectionConfig, make_rig
+from yaff.search.grip import closing_torque
 from yaff.search.opposition import OppositionPairs, opposition_pairs
-from yaff.search.planner import closing_torque, pair_seed, search_pair
+from yaff.search.planner import pair_seed, search_pair
 from yaff.search.pregrasp import find_pregrasp
 from yaff.search.propose import PreshapeTable, propose
 from yaff.search.refine import Refiner

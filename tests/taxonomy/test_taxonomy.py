@@ -99,6 +99,8 @@ def test_no_more_groups_than_allowed_may_be_missing() -> None:
         ('first = ["a"]', 'first = ["b"]', "unknown contact group 'b'"),
         ("size = [0.1, 0.2]", "size = [0.2, 0.1]", "least"),
         ('"*.mcp.flexion" = [0.1, 0.2]', '"*.mcp.flexion" = [0.1]', "open, closed"),
+        ('test = "six_axes"', 'test = "carry"', "carries goes with"),
+        ('test = "six_axes"', 'test = "carry"\ncarries = ["up"]', "unknown direction 'up'"),
     ],
 )
 def test_a_broken_table_is_refused(old: str, new: str, message: str) -> None:

@@ -14,8 +14,7 @@ from yaff.grasp.contacts import find_contacts
 from yaff.hand import HandModel
 from yaff.objects import ObjectModel
 from yaff.search.config import SearchConfig
-from yaff.search.physics import HandWorld
-from yaff.search.planner import Attempt, _PairSearch, make_rig
+from yaff.search.judge import Attempt, Judge, make_rig
 from yaff.search.propose import Candidates
 from yaff.search.rig import HandRig
 from yaff.taxonomy import GRASP_TYPES, conforms
@@ -45,7 +44,7 @@ def verify_given(hand: HandModel | HandRig, obj: ObjectModel, grasps: Grasps, co
     rows: dict[int, Grasps] = {}
     for number in np.unique(grasps.grasp_type):
         index = np.flatnonzero(grasps.grasp_type == number)
-        batch = _Given(rig, GRASP_TYPES[int(number)], obj, config, 0).verdict(grasps[index])
+        batch = _verdict(Judge(rig, GRASP_TYPES[int(number)], obj, config), grasps[index])
         rows |= {int(row): batch[k : k + 1] for k, row in enumerate(index)}
     return Grasps.concatenate([rows[row] for row in range(len(grasps))]) if rows else Grasps.empty(obj.name)
 
@@ -67,46 +66,41 @@ def conforming_types(
     return conform, score
 
 
-class _Given(_PairSearch):
-    """The tests of the search without its proposals."""
+def _verdict(judge: Judge, grasps: Grasps) -> Grasps:
+    """Grasps of one type, tested."""
+    T, dof = _states(judge.rig, grasps)
+    dof = judge.rig.anatomy.clip(dof)
+    attempts: list[Attempt] = []
+    with judge.world() as world:
+        # one by one: a saved state is consumed before the next is made
+        for row in range(len(grasps)):
+            (attempt,) = judge.close(world, Candidates(T[[row]], dof[[row]], dof[[row]], np.zeros(1)))
+            attempts.append(judge.shake(world, attempt, every_direction=True))
+    settled = judge.grasps(attempts, list(grasps.provenance))
+    held = np.array([attempt.held for attempt in attempts])
+    both = Grasps.concatenate([settled, _as_given(judge, grasps, settled)])
+    chosen = both[np.where(held, np.arange(len(grasps)), np.arange(len(grasps)) + len(grasps))]
+    return replace(chosen, provenance=grasps.provenance)
 
-    def verdict(self, grasps: Grasps) -> Grasps:
-        """Grasps of one type, tested."""
-        T, dof = self._states(grasps)
-        dof = self.rig.anatomy.clip(dof)
-        attempts: list[Attempt] = []
-        with HandWorld(self.rig.model, self.rig.anatomy, self.rig.pieces, self.obj, self.config.physics) as world:
-            # one by one: a saved state is consumed before the next is made
-            for row in range(len(grasps)):
-                candidate = Candidates(T[row : row + 1], dof[row : row + 1], dof[row : row + 1], np.zeros(1))
-                (attempt,) = self._close(world, candidate, np.array([row]))
-                tested = self._test(world, attempt, [])
-                attempts.append(tested if tested.held else self._every_direction(world, tested))
-        settled = self._finish(attempts)
-        original = self._as_given(grasps, settled)
-        held = np.array([attempt.held for attempt in attempts])
-        both = Grasps.concatenate([settled, original])
-        chosen = both[np.where(held, np.arange(len(grasps)), np.arange(len(grasps)) + len(grasps))]
-        return replace(chosen, provenance=grasps.provenance)
 
-    def _states(self, grasps: Grasps) -> tuple[Float[Array, "n 4 4"], Float[Array, "n dof"]]:
-        """Wrists, and degrees of freedom (radians), which may lie beyond the limits of the anatomy."""
-        dof, _ = self.rig.anatomy.dof_from_pose(np.asarray(grasps.pose, np.float64))
-        return self.rig.model.wrist_transform(grasps.wrist_rotation, grasps.translation, grasps.shape), dof
+def _states(rig: HandRig, grasps: Grasps) -> tuple[Float[Array, "n 4 4"], Float[Array, "n dof"]]:
+    """Wrists, and degrees of freedom (radians), which may lie beyond the limits of the anatomy."""
+    dof, _ = rig.anatomy.dof_from_pose(np.asarray(grasps.pose, np.float64))
+    return rig.model.wrist_transform(grasps.wrist_rotation, grasps.translation, grasps.shape), dof
 
-    def _as_given(self, grasps: Grasps, settled: Grasps) -> Grasps:
-        """The poses as they came, measured there; shakes and reasons are those of the hand that was tested."""
-        wrist, translation = np.asarray(grasps.wrist_rotation), np.asarray(grasps.translation)
-        batch = Grasps.make(
-            self.obj.name,
-            grasps.pose,
-            wrist,
-            translation,
-            grasps.grasp_type,
-            shape=np.asarray(grasps.shape, np.float32),
-            review_state=np.full(len(grasps), ReviewState.NEEDS_REVIEW, np.uint8),
-            reason=settled.reason,
-            provenance=grasps.provenance,
-        )
-        measures = {**settled.measures, **measure_grasps(self.rig.model, self.rig.patches, self.obj, batch)}
-        return replace(batch, measures={name: np.asarray(values, np.float32) for name, values in measures.items()})
+
+def _as_given(judge: Judge, grasps: Grasps, settled: Grasps) -> Grasps:
+    """The poses as they came, measured there; shakes and reasons are those of the hand that was tested."""
+    batch = Grasps.make(
+        grasps.object_name,
+        grasps.pose,
+        np.asarray(grasps.wrist_rotation),
+        np.asarray(grasps.translation),
+        grasps.grasp_type,
+        shape=np.asarray(grasps.shape, np.float32),
+        review_state=np.full(len(grasps), ReviewState.NEEDS_REVIEW, np.uint8),
+        reason=settled.reason,
+        provenance=grasps.provenance,
+    )
+    measures = {**settled.measures, **measure_grasps(judge.rig.model, judge.rig.patches, judge.obj, batch)}
+    return replace(batch, measures={name: np.asarray(values, np.float32) for name, values in measures.items()})

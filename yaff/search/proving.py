@@ -12,8 +12,7 @@ from yaff.errors import InputError
 from yaff.grasp import Grasps, ReviewState
 from yaff.objects import ObjectModel
 from yaff.search.config import SearchConfig
-from yaff.search.physics import HandWorld
-from yaff.search.planner import _PairSearch
+from yaff.search.judge import Judge
 from yaff.search.propose import Candidates
 from yaff.search.rig import HandRig
 from yaff.taxonomy import GRASP_TYPES
@@ -60,16 +59,14 @@ def prove_grasp(
     if grasp_type not in GRASP_TYPES:
         raise InputError(f"unknown grasp type {grasp_type}", remedy="a Feix number, 1 to 33")
     say = report or (lambda stage: None)
-    search = _PairSearch(rig, GRASP_TYPES[grasp_type], obj, config, 0)
+    judge = Judge(rig, GRASP_TYPES[grasp_type], obj, config)
     candidate = Candidates(T_object_hand[None], rig.anatomy.clip(dof)[None], dof[None], np.zeros(1))
     say("closing")
-    with HandWorld(rig.model, rig.anatomy, rig.pieces, obj, config.physics) as world:
-        (attempt,) = search._close(world, candidate, np.zeros(1, np.intp))
+    with judge.world() as world:
+        (attempt,) = judge.close(world, candidate)
         say("shaking")
-        tested = search._test(world, attempt, [])
-        if tested.shaken is None or not tested.shaken.held:
-            tested = search._every_direction(world, tested)
+        tested = judge.shake(world, attempt, every_direction=True)
     say("measuring")
-    grasps = search._finish([tested])
+    grasps = judge.grasps([tested], [f"contact/{grasp_type}/0"])
     held = tested.shaken is not None and tested.shaken.held
     return Proof(grasps, held and bool(grasps.review_state[0] == ReviewState.VERIFIED), tested.conforms)

@@ -19,7 +19,7 @@ else:  # the same parser, from the registry
 SCHEMA = 1
 Direction = Literal["distal", "proximal", "palmar", "dorsal", "radial", "ulnar"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
-"""Directions of the hand: to the fingertips, the forearm, out of the palm, the back, the thumb, the little finger."""
+"""Directions of the hand: towards fingertips, forearm, out of the palm, the back, towards thumb and little finger."""
 FINGERS: tuple[str, ...] = ("index", "middle", "ring", "pinky")
 
 

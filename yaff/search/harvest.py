@@ -1,0 +1,97 @@
+"""Candidates of one pair, tested one after the other until enough hold, whoever proposed them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from jaxtyping import Int
+
+from yaff.grasp import Grasps
+from yaff.search.judge import Attempt, Judge, better, preference
+from yaff.search.physics import HandWorld
+from yaff.search.propose import Candidates
+from yaff.search.select import differs, select_diverse
+
+Array = np.ndarray
+
+CHUNK = 16
+"""Candidates closed before their contacts are measured together."""
+
+
+class Harvest:
+    """What the candidates of one pair came to: verified grasps, the best attempt, and counts.
+
+    Args:
+        judge: tests them.
+        planner: who proposed them; their provenance begins with it.
+    """
+
+    def __init__(self, judge: Judge, planner: str) -> None:
+        self.judge = judge
+        self.tally: Counter[str] = Counter()
+        self.verified: list[tuple[int, Attempt]] = []
+        """Number of the candidate, and what came of it."""
+        self._planner = planner
+        self._best: tuple[int, Attempt | None] = 0, None
+
+    @property
+    def full(self) -> bool:
+        """Whether as many are verified as are kept of a pair."""
+        return len(self.verified) >= self.judge.config.select.keep
+
+    def test(self, world: HandWorld, candidates: Candidates, trials: Int[Array, "_"]) -> None:
+        """Close and shake candidates in their order until enough are verified; ``trials`` are their numbers."""
+        for start in range(0, len(trials), CHUNK):
+            if self.full:
+                break
+            rows = np.arange(start, min(start + CHUNK, len(trials)))
+            attempts = self.judge.close(world, candidates.rows(rows))
+            self.tally["closed"] += len(attempts)
+            for row, attempt in zip(rows, attempts, strict=True):
+                self._shake(world, attempt, int(trials[row]))
+
+    def _shake(self, world: HandWorld, attempt: Attempt, trial: int) -> None:
+        if self.full:
+            world.forget(attempt.settled)
+            self.tally["not needed"] += 1
+            return
+        if not attempt.fault and self._is_copy(attempt):
+            world.forget(attempt.settled)
+            self.tally["rejected: copy of another"] += 1
+            return
+        if attempt.fault:
+            world.forget(attempt.settled)
+        else:
+            attempt = self.judge.shake(world, attempt)
+        self.tally[attempt.outcome] += 1
+        if attempt.held:
+            self.verified.append((trial, attempt))
+        elif better(self._best[1], attempt):
+            self._best = trial, attempt
+
+    def _is_copy(self, attempt: Attempt) -> bool:
+        others = [other.T_object_hand for _, other in self.verified]
+        symmetries, select = np.asarray(self.judge.obj.symmetries), self.judge.config.select
+        return bool(others) and not differs(attempt.T_object_hand, np.stack(others), symmetries, select)
+
+    def explain(self, world: HandWorld) -> None:
+        """Where nothing was verified, shake the best attempt every way, so that a person sees what is wrong with it."""
+        trial, best = self._best
+        if not self.verified and best is not None:
+            self._best = trial, self.judge.shake(world, best, every_direction=True)
+
+    def gather(self) -> Grasps:
+        """A diverse selection of the verified grasps, best first; else the best attempt; else nothing."""
+        (trial, best), chosen = self._best, self.verified
+        if not chosen and best is not None:
+            chosen = [(trial, best)]
+        provenance = [f"{self._planner}/{self.judge.kind.number}/{trial}" for trial, _ in chosen]
+        grasps = self.judge.grasps([attempt for _, attempt in chosen], provenance)
+        if self.verified:
+            Ts = np.stack([attempt.T_object_hand for _, attempt in self.verified])
+            symmetries, select = np.asarray(self.judge.obj.symmetries), self.judge.config.select
+            grasps = grasps[select_diverse(Ts, preference(grasps), symmetries, select)]
+        self.tally["verified"] = len(self.verified)
+        self.tally["kept"] = len(grasps) if self.verified else 0
+        return grasps
