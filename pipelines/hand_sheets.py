@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,16 +14,20 @@ from yaff.hand.postures import POSTURES
 from yaff.taxonomy import GRASP_TYPES
 
 if TYPE_CHECKING:
+    import trimesh
+
     from yaff.hand import HandModel
 
 Array = np.ndarray
 Sheet = Literal["turntable", "poses", "types"]
+_View = tuple[Float[Array, "778 3"], tuple[float, float, float], str]
+"""Posed skin, the direction that it is seen from, and the caption."""
 
 _PALM, _BACK, _THUMB_SIDE = (0.35, -1.0, 0.25), (0.35, 1.0, 0.3), (1.0, -0.55, 0.3)
 """Directions to look from, in the upright frame of :func:`_upright`: x towards the thumb, y out of the back."""
 
 
-def draw_sheet(model: HandModel, kind: Sheet, size: int = 300) -> UInt8[Array, "h w 3"]:
+def draw_sheet(model: HandModel, kind: Sheet, size: int = 480) -> UInt8[Array, "h w 3"]:
     """A sheet of pictures ``size`` pixels wide each.
 
     Args:
@@ -37,36 +41,34 @@ def draw_sheet(model: HandModel, kind: Sheet, size: int = 300) -> UInt8[Array, "
 
 def _turntable(model: HandModel, size: int) -> UInt8[Array, "h w 3"]:
     vertices = _posed(model, {})
-    pictures = []
+    views = []
     for turn in range(0, 360, 45):
         angle = np.deg2rad(turn - 90.0)  # the palm first
-        direction = np.array([np.cos(angle), np.sin(angle), 0.2])
-        pictures.append((_draw(model, vertices, direction, size), f"{turn}°"))
-    for caption, direction in (("from the fingertips", (0.25, -0.2, 1.0)), ("from the wrist", (0.2, -0.3, -1.0))):
-        pictures.append((_draw(model, vertices, np.array(direction), size), caption))
-    return sheet(pictures, 5)
+        views.append((vertices, (np.cos(angle), np.sin(angle), 0.2), f"{turn}°"))
+    views.append((vertices, (0.25, -0.2, 1.0), "from the fingertips"))
+    views.append((vertices, (0.2, -0.3, -1.0), "from the wrist"))
+    return sheet(_draw(model, views, size), 5)
 
 
 def _poses(model: HandModel, size: int) -> UInt8[Array, "h w 3"]:
-    pictures = []
-    for name, posture in POSTURES.items():
-        vertices = _posed(model, posture)
-        for side, direction in (("palm", _PALM), ("back", _BACK)):
-            pictures.append((_draw(model, vertices, np.array(direction), size), f"{name}, {side}"))
-    return sheet(pictures, 6)
+    views = [
+        (_posed(model, posture), direction, f"{name}, {side}")
+        for name, posture in POSTURES.items()
+        for side, direction in (("palm", _PALM), ("back", _BACK))
+    ]
+    return sheet(_draw(model, views, size), 6)
 
 
 def _types(model: HandModel, size: int) -> UInt8[Array, "h w 3"]:
-    pictures = []
-    for number, grasp_type in GRASP_TYPES.items():
-        halves = []
-        for end in (0, 1):
-            vertices = _posed(model, {name: ends[end] for name, ends in grasp_type.preshape.items()})
-            picture = _draw(model, vertices, np.array(_THUMB_SIDE), size)
-            margin = size // 6
-            halves.append(picture[:, margin : size - margin])
-        pictures.append((np.concatenate(halves, axis=1), f"{number} {grasp_type.name}: open, closed"))
-    return sheet(pictures, 6)
+    ends = [
+        (_posed(model, {name: angles[end] for name, angles in kind.preshape.items()}), _THUMB_SIDE, f"{number}")
+        for number, kind in GRASP_TYPES.items()
+        for end in (0, 1)
+    ]
+    halves = [picture for picture, _ in _draw(model, ends, size)]
+    captions = [f"{number} {kind.name}: open, closed" for number, kind in GRASP_TYPES.items()]
+    both = [np.concatenate([halves[2 * k], halves[2 * k + 1]], axis=1) for k in range(len(captions))]
+    return sheet(list(zip(both, captions, strict=True)), 6)
 
 
 _SHEETS: Mapping[Sheet, Callable[[HandModel, int], UInt8[Array, "h w 3"]]] = {
@@ -81,13 +83,47 @@ def _posed(model: HandModel, posture: Mapping[str, float]) -> Float[Array, "778 
     return model.vertices(anatomy.pose_from_dof(anatomy.angles(posture)[None]))[0]
 
 
-def _draw(model: HandModel, vertices: Float[Array, "778 3"], direction: Float[Array, "3"], size: int) -> Array:
-    """The hand upright, at the same scale in all pictures; a left hand from the mirrored direction."""
+def _draw(model: HandModel, views: Sequence[_View], size: int) -> list[tuple[UInt8[Array, "h w 3"], str]]:
+    """The hand upright, all pictures at one scale and cut to what any of them needs; a left hand as in a mirror."""
     upright, mirror = _upright(model)
-    frame = np.array([-1.0, 1.0])[:, None] * np.array([0.085, 0.03, 0.1]) + np.array([0.01, -0.01, 0.078])
-    frame = np.stack(np.meshgrid(*frame.T, indexing="ij"), axis=-1).reshape(-1, 3) * mirror
-    mesh = hand_mesh(model, (vertices - model.root()) @ upright.T)
-    return draw_meshes([mesh], direction * mirror, size, within=frame)
+    turned = [(vertices - model.root()) @ upright.T for vertices, _, _ in views]
+    # a cylinder about the upright axis is as wide from all sides
+    reach = max(float(np.hypot(points[:, 0], points[:, 1]).max()) for points in turned)
+    ends = (min(points[:, 2].min() for points in turned), max(points[:, 2].max() for points in turned))
+    angles = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
+    rim = np.stack([reach * np.cos(angles), reach * np.sin(angles), np.zeros(24)], axis=1)
+    frame = np.concatenate([rim + np.array((0.0, 0.0, end)) for end in ends])
+    drawn = [
+        draw_meshes([rounded(hand_mesh(model, points))], np.array(direction) * mirror, size, within=frame)
+        for points, (_, direction, _) in zip(turned, views, strict=True)
+    ]
+    ink = np.any(np.stack(drawn) < 250, axis=(0, 3))
+    (top, bottom), (left, right) = (np.flatnonzero(ink.any(axis=axis))[[0, -1]] for axis in (1, 0))
+    border = size // 40
+    rows = slice(max(top - border, 0), bottom + border + 1)
+    columns = slice(max(left - border, 0), right + border + 1)
+    return [(picture[rows, columns], caption) for picture, (_, _, caption) in zip(drawn, views, strict=True)]
+
+
+def rounded(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """Every triangle cut into four, the new corners lifted off the flat so that outlines look round.
+
+    For pictures only: Boubekeur and Alexa 2008, "Phong tessellation": the middle of an edge moves three quarters of the
+    way to the mean of its projections onto the planes of its ends' normals. Old corners stay.
+    """
+    import trimesh
+
+    points, faces, normals = np.asarray(mesh.vertices), np.asarray(mesh.faces), np.asarray(mesh.vertex_normals)
+    sides = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    edges, place = np.unique(sides, axis=0, return_inverse=True)
+    middle = points[edges].mean(axis=1)
+    away = np.sum((points[edges] - middle[:, None]) * normals[edges], axis=2, keepdims=True)
+    lifted = middle + 0.75 * np.mean(away * normals[edges], axis=1)
+    ab, bc, ca = (place.ravel() + len(points)).reshape(3, -1)
+    a, b, c = faces.T
+    corners = ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))
+    finer = np.concatenate([np.stack(corner, axis=1) for corner in corners])
+    return trimesh.Trimesh(np.concatenate([points, lifted]), finer, process=False)
 
 
 def _upright(model: HandModel) -> tuple[Float[Array, "3 3"], Float[Array, "3"]]:
