@@ -35,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "assets": Command("pipelines.commands.assets", "install, list and verify the scanned meshes"),
     "objects": Command("pipelines.commands.objects", "show the objects, add and remove your own"),
     "doctor": Command("pipelines.commands.doctor", "check this machine and say how to mend what is missing"),
+    "completion": Command("pipelines.commands.completion", "print a script that completes commands in your shell"),
 }
 
 DONE, CHECK_FAILED, COULD_NOT = 0, 1, 2
@@ -82,8 +83,9 @@ def overview() -> str:
             "Datasets of human grasp affordances: searched, proven by physics, reviewed by people, in every frame.",
             "",
             "Usage:",
-            "    yaff build configs/demo.toml",
-            "    yaff build configs/ycb_video.toml --dataset.root DIR",
+            "    yaff doctor",
+            "    yaff build demo",
+            "    yaff build ycb_video --dataset.root DIR",
             "",
             "commands:",
             *lines,

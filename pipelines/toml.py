@@ -32,7 +32,7 @@ def read_toml(path: Path, cls: type[T]) -> T:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MissingFileError(
-            "configuration not found", where=path, remedy="the ones that come with it are in configs/"
+            "configuration not found", where=path, remedy="two come with YAFF: yaff build demo, yaff build ycb_video"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the configuration: {error}", where=path) from None

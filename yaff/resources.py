@@ -1,7 +1,7 @@
-"""Where the files that come with YAFF are: assets and schemas.
+"""Where the files that come with YAFF are: assets, schemas and configurations.
 
-In a checkout they lie beside the packages (``assets/``, ``schemas/``); in an installed wheel inside this one
-(``yaff/_assets``, ``yaff/_schemas``).
+In a checkout they lie beside the packages (``assets/``, ``schemas/``, ``configs/``); in an installed wheel inside this
+one (``yaff/_assets``, ``yaff/_schemas``, ``yaff/_configs``).
 """
 
 from __future__ import annotations
@@ -36,6 +36,15 @@ def schema(name: str) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise FormatError(f"not JSON: {error}", where=path, remedy="install YAFF again") from error
+
+
+def configurations() -> dict[str, Path]:
+    """The build configurations that come with YAFF, by name: ``demo`` for ``configs/demo.toml``.
+
+    Raises:
+        MissingFileError: if there are none.
+    """
+    return {path.stem: path for path in sorted(_find("configs").glob("*.toml"))}
 
 
 def _find(folder: str, *parts: str) -> Path:

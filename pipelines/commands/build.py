@@ -6,18 +6,26 @@ from pathlib import Path
 
 from pipelines.commands.parsing import parse, say
 from pipelines.config import BuildConfig, load_config
+from yaff.resources import configurations
 
 USAGE = """
-yaff build configs/demo.toml
-yaff build configs/ycb_video.toml --dataset.root DIR --workers 8
-yaff build configs/demo.toml --out out/try --search.types 9 14 --project.layout full
+yaff build demo
+yaff build my.toml --out out/mine
+yaff build ycb_video --dataset.root DIR --workers 8
+yaff build demo --out out/try --search.types 9 14 --project.layout full
 """
+
+
+def configuration_file(word: str) -> Path:
+    """The file that the first word names: a path, or else a configuration that comes with YAFF, by its name."""
+    path = Path(word)
+    return path if path.suffix or path.exists() else configurations().get(word, path)
 
 
 def run(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
     named = bool(arguments) and not arguments[0].startswith("-")
-    default = load_config(Path(arguments[0])) if named else BuildConfig()
+    default = load_config(configuration_file(arguments[0])) if named else BuildConfig()
     config = parse(
         BuildConfig, arguments[1:] if named else arguments, "build [CONFIG.toml]", usage=USAGE, default=default
     )

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 
-from pipelines.commands.parsing import parse, write_table
+from pipelines.commands.parsing import parse, say, write_json
 from pipelines.config import HandSection
+from pipelines.folders import data_folder
 from yaff.errors import YaffError
 
 USAGE = """
 yaff doctor
-yaff doctor --models YCB_Video_Dataset/models --json
+yaff doctor --models YCB_Video_Dataset/models
+yaff doctor --json
 """
 
 
@@ -31,7 +35,7 @@ class Doctor:
     out: Path = Path("out")
     """Folder where results would go."""
     json: bool = False
-    """Print JSON instead of a table."""
+    """Print JSON instead of lines."""
 
 
 @dataclass(frozen=True)
@@ -45,35 +49,129 @@ class Finding:
     needed: bool = True
     """Whether nothing works without it."""
 
+    @property
+    def status(self) -> str:
+        """In one word: "good", "BAD", or "missing" for what is not needed."""
+        return "good" if self.good else ("BAD" if self.needed else "missing")
+
+    def row(self) -> dict[str, object]:
+        """As JSON tells it."""
+        remedy = "" if self.good else self.remedy
+        return {"what": self.what, "status": self.status, "found": self.found, "remedy": remedy, "needed": self.needed}
+
 
 def run(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
     options = parse(Doctor, arguments, "doctor", usage=USAGE)
-    findings = list(examine(options))
-    rows = [
-        [f.what, "good" if f.good else ("BAD" if f.needed else "missing"), f.found, "" if f.good else f.remedy]
-        for f in findings
-    ]
-    write_table("yaff doctor", ["what", "", "found", "remedy"], rows, as_json=options.json)
-    return 0 if all(finding.good for finding in findings if finding.needed) else 1
+    findings = []
+    for finding in examine(options):
+        findings.append(finding)
+        if not options.json:
+            say(f"{finding.status:8} {finding.what:18} {finding.found}")
+            if not finding.good:
+                say(f"{'':27} remedy: {finding.remedy}")
+    bad = [finding.what for finding in findings if finding.needed and not finding.good]
+    if options.json:
+        write_json([finding.row() for finding in findings])
+    else:
+        say(f"this machine lacks: {', '.join(bad)}" if bad else "everything that is needed is there")
+    return 1 if bad else 0
 
 
 def examine(options: Doctor) -> Iterator[Finding]:
     """Every finding, the cheap ones first. Nothing here raises."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", sys.version_info >= (3, 10), version, "install Python 3.10 or newer")
-    yield from (_package(name) for name in ("numpy", "torch", "h5py", "trimesh", "coacd", "joblib"))
-    yield _try("physics", _physics, "pip install pybullet, or see its notes on compilers")
+    yield from packages()
+    yield _try("assets", _shipped, "install YAFF again from its wheel or a full checkout")
+    yield _try("physics", _physics, "pip install --force-reinstall pybullet; without a wheel it needs a C++ compiler")
     yield _try("pictures", _pictures, "apt-get install libegl1 libgl1-mesa-dri (or libosmesa6)", needed=False)
     yield Finding("processors", True, f"{_cores()} usable")
+    yield _memory()
     yield _try("hand", lambda: _hand(options.hand), "leave hand.folder out to use the built-in hand")
     yield _licensed_hand(options.hand)
     yield _try("cache folder", _cache, "make it writable, or set XDG_CACHE_HOME")
+    yield _try("data folder", lambda: _writable(data_folder()), "make it writable, or set XDG_DATA_HOME")
+    yield _try("temporary folder", lambda: _writable(Path(gettempdir())), "make it writable, or set TMPDIR")
     yield _try("output folder", lambda: _writable(options.out), "choose another with --out")
-    yield _try("stand-ins", _standins, "install again: make setup")
+    yield _try("stand-ins", _standins, "install YAFF again from its wheel or a full checkout")
     yield _installed()
     if options.models is not None:
-        yield _try("meshes", lambda: _meshes(options.models), "copy models/ of YCB-Video there")
+        yield _try("models", lambda: _meshes(options.models), "copy models/ of YCB-Video there")
+
+
+EXTRAS = {"annotate": "the review in the browser", "cluster": "--backend dask"}
+"""Extras of the package that a user may want, and for what."""
+
+IMPORTED_AS = {"pillow": "PIL", "fast-simplification": "fast_simplification", "dask": "dask.distributed"}
+"""Packages whose module has another name."""
+
+LOOKED_AT_LATER = ("pybullet", "pyrender")
+"""Packages that are tried by what they do."""
+
+
+def packages() -> Iterator[Finding]:
+    """What the installed YAFF says that it requires: is it there, new enough, and does it load?"""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    from yaff._version import __version__
+
+    try:
+        requirements = requires("yaff") or []
+    except PackageNotFoundError:
+        yield Finding("yaff", False, f"{__version__}, not installed", "pip install yaff, or make setup in a checkout")
+        return
+    yield Finding("yaff", True, f"{__version__}, in {Path(__file__).resolve().parents[2]}")
+    for requirement in requirements:
+        said, _, marker = requirement.partition(";")
+        extra = re.search(r"extra == ['\"](\w+)", marker)
+        if (extra is None and not marker) or (extra is not None and extra[1] in EXTRAS):
+            yield _package(said.strip(), extra[1] if extra else "")
+
+
+def _package(requirement: str, extra: str) -> Finding:
+    from importlib import import_module
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = re.match(r"([\w.-]+)", requirement)
+    assert found is not None
+    name = found[1].lower()
+    least = re.search(r">=([\d.]+)", requirement)
+    remedy = f"pip install 'yaff[{extra}]', for {EXTRAS[extra]}" if extra else f"pip install '{requirement}'"
+    try:
+        there = version(name)
+        if name not in LOOKED_AT_LATER:
+            import_module(IMPORTED_AS.get(name, name))
+    except PackageNotFoundError:
+        return Finding(name, False, "not installed", remedy, needed=not extra)
+    except Exception as error:  # a wheel for another machine shows itself as anything
+        return Finding(name, False, f"does not load: {error}", f"pip install --force-reinstall {name}", not extra)
+    if least and _numbers(there) < _numbers(least[1]):
+        return Finding(name, False, f"{there} is too old", remedy, needed=not extra)
+    return Finding(name, True, there)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """``2.13.0+cpu`` as (2, 13, 0), so that versions compare."""
+    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:3])
+
+
+def _shipped() -> str:
+    from yaff.resources import asset, configurations, schema
+
+    asset("ycb", "catalogue.toml")
+    names = ("catalogue", "index", "installed", "library", "manifest", "shard")
+    return f"catalogue, {len([schema(name) for name in names])} schemas, configurations {', '.join(configurations())}"
+
+
+def _memory() -> Finding:
+    """What a build of the whole pose set needs is said in docs/scaling-out.md; a worker of the search takes 1 GB."""
+    remedy = "fewer processes (--workers 1), or swap"
+    try:
+        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    except (AttributeError, OSError, ValueError):
+        return Finding("memory", False, "cannot tell", remedy, needed=False)
+    return Finding("memory", pages > 1.0 * _cores(), f"{pages:.0f} GB", remedy, needed=False)
 
 
 def _try(what: str, look: Callable[[], str], remedy: str, *, needed: bool = True) -> Finding:
@@ -83,15 +181,6 @@ def _try(what: str, look: Callable[[], str], remedy: str, *, needed: bool = True
         return Finding(what, False, error.what, error.remedy or remedy, needed)
     except Exception as error:  # a broken driver or wheel shows itself as anything
         return Finding(what, False, f"{type(error).__name__}: {error}", remedy, needed)
-
-
-def _package(name: str) -> Finding:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return Finding(name, True, version(name))
-    except PackageNotFoundError:
-        return Finding(name, False, "not installed", f"pip install {name}")
 
 
 def _physics() -> str:
@@ -109,7 +198,9 @@ def _pictures() -> str:
     from yaff.scene.render import make_renderer
 
     renderer = make_renderer()
-    return f"{renderer.name}{f': {renderer.note}' if renderer.note else ''}"
+    if renderer.note:
+        raise YaffError(f"ray casting, which is slower; {renderer.note}")
+    return f"{renderer.name}, offscreen OpenGL by {os.environ.get('PYOPENGL_PLATFORM', 'the display')}"
 
 
 def _cores() -> int:
@@ -165,13 +256,13 @@ def _installed() -> Finding:
     try:
         known = catalogue()
     except YaffError as error:
-        return Finding("assets", False, error.what, error.remedy or "remove the folder that it names", needed=False)
+        return Finding("meshes", False, error.what, error.remedy or "remove the folder that it names", needed=False)
     there = set(installed_names(data)) & set(known.names)
     own = [name for name in known.names if known[name].own]
     total = len(known) - len(own)
     found = f"{data}: {len(there)} of {total} scanned meshes, stand-ins for {total - len(there)}, {len(own)} own"
     remedy = "yaff assets install (downloads them), or yaff assets install DIR"
-    return Finding("assets", len(there) == total, found, remedy, needed=False)
+    return Finding("meshes", len(there) == total, found, remedy, needed=False)
 
 
 def _meshes(models: Path | None) -> str:
