@@ -28,6 +28,7 @@ COMMANDS: dict[str, Command] = {
     "verify": Command("pipelines.commands.verify", "check a library or a folder of shards"),
     "review": Command("pipelines.commands.review", "export, count or import what people decided"),
     "annotate": Command("pipelines.commands.annotate", "serve the review of a library to browsers"),
+    "train": Command("pipelines.commands.train", "train a model on a folder of shards"),
     "show": Command("pipelines.commands.show", "draw a grasp, a sheet of grasps, or an annotated frame"),
     "migrate": Command("pipelines.commands.migrate", "bring a dataset of an earlier version to this one"),
     "stats": Command("pipelines.commands.stats", "count what a library or a folder of shards holds"),

@@ -89,3 +89,13 @@ def cell(value: object) -> str:
 def say(message: str) -> None:
     """A line on standard output."""
     sys.stdout.write(message + "\n")
+
+
+def option_of(arguments: Sequence[str], name: str) -> str | None:
+    """The word that follows an option such as ``--config`` (or stands behind its ``=``), before anything is parsed."""
+    for k, word in enumerate(arguments):
+        if word == name and k + 1 < len(arguments):
+            return arguments[k + 1]
+        if word.startswith(f"{name}="):
+            return word[len(name) + 1 :]
+    return None

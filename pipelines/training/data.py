@@ -1,0 +1,108 @@
+"""A dataset made ready to learn from or to judge by: instances, shapes, hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pipelines.config import BuildConfig, HandSection, ObjectsSection
+from pipelines.folders import objects_folder
+from pipelines.loading import Recipes, hand_of, installed_names, object_of, recipes_of
+from yaff.errors import InputError
+from yaff.hand import HandModel
+from yaff.learning.clouds import ObjectClouds
+from yaff.learning.instances import InstanceTable
+from yaff.learning.targets import GraspTargets
+from yaff.objects import ObjectModel
+from yaff.objects.sources import SourceKind
+from yaff.store.reading import ShardSet
+
+
+@dataclass(frozen=True)
+class ShapeOptions:
+    """Which hand and meshes the shards are of."""
+
+    source: SourceKind = "auto"
+    models: Path | None = None
+    hand: HandSection = field(default_factory=HandSection)
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """A folder of shards with the hand and the objects it was made with."""
+
+    shards: ShardSet
+    recipes: Recipes
+    hand: HandModel
+    models: tuple[ObjectModel, ...]
+    """By slot."""
+
+    @classmethod
+    def open(cls, folder: Path, options: ShapeOptions) -> TrainingData:
+        """The dataset of a folder.
+
+        Raises:
+            MissingFileError: there is no finished dataset.
+            FormatError: shards of another schema version.
+            InputError: another hand or other meshes than those it was made with.
+        """
+        shards = ShardSet.open(folder)
+        recipes = recipes_for(shards, options)
+        hand = hand_of(recipes.hand)
+        made_with = shards.index.hand
+        if made_with["digest"] != hand.digest:
+            raise InputError(
+                f"the shards are of hand {made_with['name']!r} ({made_with['digest'][:12]}), "
+                f"the hand at work is {hand.name!r} ({hand.digest[:12]})",
+                where=folder,
+                remedy="choose that hand with --hand.model and --hand.side, or project again with this one",
+            )
+        models = tuple(object_of(name, recipes.objects) for name in shards.objects)
+        digests = shards.manifest.document.get("meshes", {})
+        other = [model.name for model in models if digests.get(model.name, model.digest) != model.digest]
+        if other:
+            raise InputError(
+                f"the shards are of other meshes of {', '.join(other)}",
+                where=folder,
+                remedy="give the meshes they were made with: --models DIR, or --source stand-in",
+            )
+        return cls(shards, recipes, hand, models)
+
+    @cached_property
+    def clouds(self) -> ObjectClouds:
+        """The shapes, as the network sees them."""
+        return ObjectClouds.of(self.models)
+
+    def table(self, split: str, types: Sequence[int] = (), min_visibility: float | None = None) -> InstanceTable:
+        """The instances of a split, or of "all"; as :meth:`yaff.learning.instances.InstanceTable.read`."""
+        asked = None if split == "all" else split
+        return InstanceTable.read(self.shards, asked, types=tuple(types) or None, min_visibility=min_visibility)
+
+    def targets(self, table: InstanceTable) -> GraspTargets:
+        """What training needs of the table's grasps."""
+        return GraspTargets.of(table, self.hand, self.models)
+
+
+def recipes_for(shards: ShardSet, options: ShapeOptions) -> Recipes:
+    """Hand and meshes of the shards: as asked, else stand-ins where they were made with these.
+
+    Raises:
+        InputError: they were made with scanned meshes, none are given, and none are installed.
+    """
+    source = options.source
+    if source == "auto" and options.models is None:
+        if shards.manifest.document["configuration"].get("standins"):
+            source = "stand-in"
+        elif not installed_names(objects_folder()):
+            raise InputError(
+                "the shards are of scanned meshes, and none are installed",
+                where=shards.folder,
+                remedy="yaff assets install; or --models DIR with DIR/025_mug/textured_simple.obj and so on",
+            )
+    elif source == "auto":
+        source = "folder"
+    objects = ObjectsSection(source=source, models=options.models, cache=options.cache)
+    return recipes_of(BuildConfig(hand=options.hand, objects=objects))

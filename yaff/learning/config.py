@@ -1,0 +1,85 @@
+"""What a network is shown, how large it is and what it is taught by: frozen configurations, stored with its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yaff.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ObservationConfig:
+    """What of the scene a network is shown."""
+
+    points: int = 256
+    """Points of the object."""
+    clutter: int = 64
+    """Points of what stands beside it."""
+    reach: float = 0.15
+    """How near other objects have to be to be shown, metres from the object's middle."""
+    occlusion: bool = True
+    """Whether only the points that the camera sees are shown: not the far side, nor what others hide."""
+    noise: float = 0.001
+    """Standard deviation by which points are displaced in training, metres."""
+    image_size: tuple[int, int] = (640, 480)
+    """Points outside are not seen, pixels."""
+
+    def __post_init__(self) -> None:
+        if self.points < 64 or self.clutter < 1:
+            raise ConfigError(
+                f"observation.points is {self.points} and clutter {self.clutter}", remedy="64 and 1 at the least"
+            )
+        if self.reach <= 0.0 or self.noise < 0.0:
+            raise ConfigError("observation.reach must be positive, observation.noise not negative")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The size of the network."""
+
+    width: int = 128
+    """Features of a centre."""
+    whole: int = 256
+    """Features of the whole object."""
+    centres: int = 48
+    """Places on the object where a hand may touch it."""
+    neighbours: int = 12
+    """Points taken in round each centre."""
+    layers: int = 2
+    """Of attention between the centres."""
+    flow_width: int = 256
+    flow_layers: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("width", "whole", "centres", "neighbours", "flow_width", "flow_layers"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"model.{name} is {getattr(self, name)}", remedy="1 or more")
+        if self.width % 8:
+            raise ConfigError(f"model.width is {self.width}", remedy="a multiple of 8")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """How much each loss weighs."""
+
+    types: float = 1.0
+    places: float = 0.3
+    flow: float = 1.0
+    vertices: float = 0.5
+    contact: float = 0.2
+    penetration: float = 0.5
+    plane: float = 0.2
+    place_spread: float = 0.012
+    """How far beside the middle of the contacts a centre still counts as the place, metres (standard deviation)."""
+    late: float = 0.5
+    """Losses through the hand begin at this time of the path, 0 to 1."""
+    hands: int = 96
+    """Hands of a batch that are posed for the losses through the hand."""
+    vertices_posed: int = 128
+    """Skin vertices of each."""
+    skin_depth: float = 0.001
+    """Skin that touches may be this deep inside, metres: it is soft."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.late < 1.0 or self.place_spread <= 0.0 or self.hands < 1:
+            raise ConfigError("loss.late must be in [0, 1), loss.place_spread positive, loss.hands 1 or more")
