@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from yaff.geometry.transforms import rotation_from_axis_angle
-from yaff.hand import HandLayer
+from yaff.hand import HandLayer, torch_skinning
 
 
 @pytest.fixture
@@ -29,6 +29,37 @@ def test_equals_numpy(synthetic, numbers, dtype, tolerance, shaped):
     vertices, joints = layer(*tensors, None if beta is None else torch.tensor(beta, dtype=dtype))
     np.testing.assert_allclose(vertices.numpy(), synthetic.vertices(pose, wrist, translation, beta), atol=tolerance)
     np.testing.assert_allclose(joints.numpy(), synthetic.joints(pose, wrist, translation, beta), atol=tolerance)
+
+
+@pytest.mark.parametrize("shaped", [False, True, "one"])
+@pytest.mark.parametrize("matrices", [False, True])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-4)])
+def test_compiled_loops_equal_tensor_operations(synthetic, numbers, monkeypatch, dtype, tolerance, matrices, shaped):
+    """What a processor runs against what any other device runs: vertices, joints and every gradient."""
+    layer = HandLayer(synthetic, dtype)
+    values = [torch.tensor(v, dtype=dtype).repeat(11, 1) for v in numbers]  # more than a block
+    if matrices:
+        turns = [rotation_from_axis_angle(v.numpy().reshape(44, -1, 3)) for v in values[:2]]
+        values[:2] = torch.tensor(turns[0], dtype=dtype), torch.tensor(turns[1][:, 0], dtype=dtype)
+    values[3] = values[3][0] if shaped == "one" else values[3]
+    weights = [torch.linspace(-1.0, 1.0, 44 * k * 3, dtype=dtype).view(44, k, 3) for k in (778, 16)]
+    results = []
+    for compiled in (True, False):
+        monkeypatch.setattr(torch_skinning, "on_processor", lambda values, answer=compiled: answer)
+        leaves = [v.clone().requires_grad_() for v in (values if shaped else values[:3])]
+        posed = (layer.forward_rotations if matrices else layer.forward)(*leaves)
+        sum((part * weight).sum() for part, weight in zip(posed, weights, strict=True)).backward()
+        results.append([*(part.detach() for part in posed), *(leaf.grad for leaf in leaves)])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.05, 1.0])
+def test_gradients_of_tensor_operations_equal_finite_differences(synthetic, numbers, monkeypatch, scale):
+    monkeypatch.setattr(torch_skinning, "on_processor", lambda values: False)
+    layer = HandLayer(synthetic, torch.float64)
+    leaves = [torch.tensor(scale * values[:2], requires_grad=True) for values in numbers]
+    assert torch.autograd.gradcheck(lambda *a: layer(*a, vertex_indices=[5, 317]), leaves)
 
 
 def test_subset_and_matrices_are_the_same_path(synthetic, numbers):

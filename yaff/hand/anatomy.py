@@ -157,9 +157,14 @@ class Anatomy:
         """Rotations (n, 15, 3, 3) of angles (n, d), PyTorch tensors; differentiable, dtype and device of the
         angles.
         """
-        from yaff.hand.torch_layer import rotations_from_dof
+        import torch
 
-        return rotations_from_dof(self, dof)
+        from yaff.geometry.torch_rotations import rotation_about_axes
+
+        axes = torch.as_tensor(self.slot_axes, dtype=dof.dtype, device=dof.device)
+        slots = torch.as_tensor(self.slots, device=dof.device)
+        factors = rotation_about_axes(axes, torch.nn.functional.pad(dof, (0, 1))[:, slots])
+        return factors[:, :, 0] @ factors[:, :, 1] @ factors[:, :, 2]
 
     def dof_from_pose(
         self, pose: Float[Array, "*batch 45"]

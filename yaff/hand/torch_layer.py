@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from yaff.geometry.torch_rotations import rotation_about_axes
-from yaff.hand.anatomy import Anatomy
 from yaff.hand.model import HandModel
-from yaff.hand.torch_skinning import Skin, bone_poses, pose_hand
+from yaff.hand.tensor_posing import bone_poses
+from yaff.hand.torch_skin import Skin
+from yaff.hand.torch_skinning import pose_hand
 
 VertexIndices = Int[Tensor, "v"] | Sequence[int] | None
 
@@ -89,13 +89,3 @@ class HandLayer(nn.Module):
         bones, _ = bone_poses(wrist_rotation_matrix, joint_rotations, translation, joints, steps)
         bones = bones[:, skin.order]
         return bones[..., :3], bones[..., 3]
-
-
-def rotations_from_dof(anatomy: Anatomy, dof: Float[Tensor, "n d"]) -> Float[Tensor, "n 15 3 3"]:
-    """Rotations of the 15 joints from anatomical angles (radians): products of rotations about the joints'
-    axes.
-    """
-    axes = torch.as_tensor(anatomy.slot_axes, dtype=dof.dtype, device=dof.device)
-    slots = torch.as_tensor(anatomy.slots, device=dof.device)
-    factors = rotation_about_axes(axes, torch.nn.functional.pad(dof, (0, 1))[:, slots])
-    return factors[:, :, 0] @ factors[:, :, 1] @ factors[:, :, 2]

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from yaff.hand import Anatomy, HandModel
-from yaff.hand.torch_layer import HandLayer, rotations_from_dof
+from yaff.hand.torch_layer import HandLayer
 
 Array = np.ndarray
 
@@ -81,7 +81,7 @@ class HandSpace(nn.Module):
         vertex_indices: Int[Tensor, "v"] | None = None,
     ) -> Float[Tensor, "n v 3"]:
         """Skin of these hands, in the frame of the wrist's pose, metres."""
-        joints = rotations_from_dof(self.anatomy, dof)
+        joints = self.anatomy.rotations_from_dof_torch(dof)
         return self.layer.forward_rotations(joints, rotation, origin - self.root, None, vertex_indices)[0]
 
 
