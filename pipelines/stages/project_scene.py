@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.spatial import ConvexHull
 
 from pipelines.executor import digest
 from pipelines.loading import ObjectRecipe, Recipes, catalogue, hand_of, object_of
@@ -122,6 +123,7 @@ def _decide(
     plane = support_plane(
         Ts,
         [_corners(names[int(index)], task.recipes.objects) for index in indices],
+        convex=True,
         masses=[model.mass for model in ordered],
         centres_of_mass=[np.asarray(model.centre_of_mass) for model in ordered],
         Ts_camera_view=viewpoints(table, arrangements, group),
@@ -135,7 +137,8 @@ def _decide(
 @lru_cache(maxsize=32)
 def _corners(name: str, recipe: ObjectRecipe) -> np.ndarray:
     """Corners (p, 3) of the convex hull of an object: where it touches a plane."""
-    return np.asarray(object_of(name, recipe).solid.convex_hull.vertices, np.float64)
+    vertices = np.asarray(object_of(name, recipe).solid.vertices, np.float64)
+    return vertices[np.sort(ConvexHull(vertices).vertices)]
 
 
 DEPTH_FRAMES = 16

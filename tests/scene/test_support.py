@@ -19,6 +19,7 @@ from yaff.geometry.transforms import (
     rotation_from_axis_angle,
     rotation_from_quaternion_wxyz,
 )
+from yaff.scene import support
 from yaff.scene.arrangements import group_arrangements
 from yaff.scene.frames import FrameTable
 from yaff.scene.orbit import look_at
@@ -157,6 +158,27 @@ class TestFromObjects:
         tilt, height = _difference(plane, _table_in(T_camera_table), T_camera_table)
         assert tilt < 1e-3
         assert abs(height) < 1e-6
+
+    @given(st.integers(0, 2**32 - 1), st.integers(1, 4))
+    @settings(max_examples=15, deadline=None)
+    def test_what_is_passed_over_would_not_have_won(self, seed: int, count: int) -> None:
+        """The same plane where no hypothesis, no corner and no area is passed over, from corners or from all points."""
+        rng = np.random.default_rng(seed)
+        chosen = sorted(rng.choice(4, count, replace=False).tolist())
+        Ts = _camera(rng) @ _standing(rng, chosen)
+        Ts[:, :3, 3] += rng.normal(scale=0.004, size=(count, 3))
+        points = _points([OBJECTS[k] for k in chosen])
+        found = support_plane(Ts, points)
+        hulls = [p[ConvexHull(p).vertices] for p in points]
+        whole = support._support
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(support, "_FAR", np.inf)
+            patch.setattr(support, "_support", lambda plane, bodies, contact, config, to_beat: whole(
+                plane, bodies, contact, config
+            ))  # fmt: skip
+            slowly = support_plane(Ts, hulls, convex=True)
+        np.testing.assert_array_equal(found.normal, slowly.normal)
+        assert found.offset == slowly.offset
 
     def test_errors_of_poses_average_out(self) -> None:
         """Millimetres and degrees of error in each pose, as six-dimensional pose annotations have them."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 import scipy.io
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from scene_doubles import INTRINSICS, random_transforms, write_tree
 
@@ -276,6 +279,26 @@ class TestImageSets:
         (tmp_path / "image_sets" / "val.txt").write_text("0048/000036\n0048/000001\n0050/000002\n")
         split = read_image_set(tmp_path, "val")
         assert {s: f.tolist() for s, f in split.items()} == {48: [1, 36], 50: [2]}
+
+    @given(st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 999_999)), max_size=30))
+    def test_many_at_once_as_one_by_one(self, pairs: list[tuple[int, int]]) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "image_sets" / "val.txt"
+            path.parent.mkdir()
+            path.write_text("".join(f"{scene:04d}/{frame:06d}\n" for scene, frame in pairs))
+            split = read_image_set(name, "val")
+            path.write_text("".join(f"{scene}/{frame}\n" for scene, frame in pairs))  # of any number of digits
+            irregular = read_image_set(name, "val")
+        wanted = {scene: sorted({f for s, f in pairs if s == scene}) for scene in sorted({s for s, _ in pairs})}
+        assert {scene: frames.tolist() for scene, frames in split.items()} == wanted
+        assert {scene: frames.tolist() for scene, frames in irregular.items()} == wanted
+
+    @pytest.mark.parametrize("line", ["0048-000001", "00a8/000001", "0048/00000x"])
+    def test_bad_lines_of_the_right_length(self, tmp_path: Path, line: str) -> None:
+        (tmp_path / "image_sets").mkdir()
+        (tmp_path / "image_sets" / "val.txt").write_text(f"0048/000001\n{line}\n")
+        with pytest.raises(FormatError, match="entry 2"):
+            read_image_set(tmp_path, "val")
 
     def test_unknown_split_names_those_present(self, tmp_path: Path) -> None:
         (tmp_path / "image_sets").mkdir()

@@ -157,30 +157,32 @@ def _tracks(columns: Mapping[str, Array], path: Path) -> PoseColumns:
     if start[0] != 0 or start[-1] != n or (counts < 0).any() or len(counts) != len(columns["track_scene"]):
         raise FormatError("track_start is not an ascending table of offsets into the rows", where=path, remedy=_SEE)
     scene = _whole(columns["track_scene"], "track_scene", path)
+    # by frame, as a reader of frames meets them: within a scene, row f of each of its tracks
+    parts = [np.zeros((3, 0), np.int64)]
     for number in np.unique(scene):
-        lengths = np.unique(counts[scene == number])
+        here = np.flatnonzero(scene == number)
+        lengths = np.unique(counts[here])
         if len(lengths) > 1:
             raise FormatError(
                 f"the tracks of scene {number} have {lengths.tolist()} frames: all of a scene have the same",
                 where=path,
                 remedy="give rows with their frame numbers instead",
             )
-    # by frame, as a reader of frames meets them: within a scene, row f of each of its tracks
-    track = np.repeat(np.arange(len(counts)), counts)
-    within = np.arange(n) - np.repeat(start[:-1], counts)
-    order = np.lexsort((track, within, scene[track]))
+        frames = np.arange(lengths[0])[:, None]
+        parts.append(np.stack([frames + start[here], frames + 0 * here, 0 * frames + here]).reshape(3, -1))
+    order, within, track = np.concatenate(parts, axis=1)
     cameras = columns.get("intrinsics")
     if cameras is None:
         cameras = np.stack([_camera_of(int(number), path) for number in scene]) if len(scene) else np.zeros((0, 3, 3))
     cameras = np.broadcast_to(np.asarray(cameras, np.float64), (len(scene), 3, 3))
     size = columns.get("image_size", np.array([640, 480]))
     return PoseColumns(
-        scene=scene[track][order],
-        frame=within[order] + 1,
-        object_index=_objects(columns["track_object"], path)[track][order],
+        scene=scene[track],
+        frame=within + 1,
+        object_index=_objects(columns["track_object"], path)[track],
         rotation=columns["quaternion_wxyz"][order],
         translation=columns["translation_m"][order],
-        intrinsics=cameras[track][order],
+        intrinsics=cameras[track],
         image_size=(int(size[0]), int(size[1])),
     )
 

@@ -8,6 +8,7 @@ is held upright rather than not. Objects that stand on others simply do not vote
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -49,11 +50,14 @@ _NEGLIGIBLE = 0.05
 _ABOVE = 0.9
 """Share of the frames in which the camera must be above the table."""
 _ANGLES = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
+_DIRECTIONS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
 
 
 @dataclass(frozen=True)
 class _Body:
     corners: Float64[Array, "p 3"]
+    box: Float64[Array, "8 3"]
+    """Corners of a box round it."""
     centre: Float64[Array, "3"]
     mass: float
 
@@ -62,6 +66,7 @@ def support_plane(
     Ts_camera_object: Float[Array, "k 4 4"],
     points: Sequence[Float[Array, "_ 3"]],
     *,
+    convex: bool = False,
     masses: Sequence[float] | None = None,
     centres_of_mass: Sequence[Float[Array, "3"]] | None = None,
     Ts_camera_view: Float[Array, "v 4 4"] | None = None,
@@ -73,6 +78,7 @@ def support_plane(
         Ts_camera_object: poses, with the camera at the origin.
         points: of each object's surface, model frame, metres. Only their convex hull matters: the corners of the mesh
             serve better than samples of it, which miss the edges.
+        convex: whether the points are corners of their convex hull already, which then is not looked for.
         masses: kilograms; equal where not given.
         centres_of_mass: model frame, metres; the mean of the hull's corners where not given.
         Ts_camera_view: poses of the cameras of other frames of this arrangement (see :func:`viewpoints`): the table
@@ -86,7 +92,8 @@ def support_plane(
         InputError: no objects, or points that span no volume.
     """
     config = config or SupportConfig()
-    bodies = _bodies(Ts_camera_object, points, masses, centres_of_mass)
+    hulls = [np.asarray(p, np.float64) for p in points] if convex else [_hull(p, k) for k, p in enumerate(points)]
+    bodies = _bodies(Ts_camera_object, hulls, masses, centres_of_mass)
     views = np.eye(4)[None] if Ts_camera_view is None or not len(Ts_camera_view) else Ts_camera_view
     best = _best_hypothesis(*_hypotheses(bodies, views[:, :3, 3]), views[:, :3, :3], bodies, config)
     for _ in range(config.refinements):
@@ -108,23 +115,31 @@ def viewpoints(table: FrameTable, arrangements: Arrangements, group: int, limit:
     return reference[0] @ invert(table.Ts_camera_object[first])
 
 
+def _hull(points: Float[Array, "_ 3"], number: int) -> Float64[Array, "p 3"]:
+    """The corners of the convex hull of an object's points."""
+    try:
+        return np.asarray(points, np.float64)[ConvexHull(points).vertices]
+    except (QhullError, ValueError) as error:
+        raise InputError(f"the points of object {number} span no volume ({error})"[:200]) from error
+
+
+_BOX = np.stack(np.meshgrid(*[[0.0, 1.0]] * 3, indexing="ij"), axis=-1).reshape(8, 3)
+
+
 def _bodies(
     Ts: Float[Array, "k 4 4"],
-    points: Sequence[Float[Array, "_ 3"]],
+    hulls: Sequence[Float64[Array, "_ 3"]],
     masses: Sequence[float] | None,
     centres: Sequence[Float[Array, "3"]] | None,
 ) -> list[_Body]:
-    if len(points) == 0 or len(points) != len(Ts):
-        raise InputError(f"a support plane needs objects: {len(Ts)} poses, points of {len(points)}")
+    if len(hulls) == 0 or len(hulls) != len(Ts):
+        raise InputError(f"a support plane needs objects: {len(Ts)} poses, points of {len(hulls)}")
     bodies = []
-    for k, (T, model) in enumerate(zip(Ts, points, strict=True)):
-        try:
-            corners = np.asarray(model, np.float64)[ConvexHull(model).vertices]
-        except (QhullError, ValueError) as error:
-            raise InputError(f"the points of object {k} span no volume ({error})"[:200]) from error
+    for k, (T, corners) in enumerate(zip(Ts, hulls, strict=True)):
         centre = corners.mean(0) if centres is None else np.asarray(centres[k], np.float64)
-        moved = apply(T, np.vstack([corners, centre]))
-        bodies.append(_Body(moved[:-1], moved[-1], 1.0 if masses is None else float(masses[k])))
+        low, high = corners.min(0), corners.max(0)
+        moved = apply(T, np.vstack([corners, low + _BOX * (high - low), centre]))
+        bodies.append(_Body(moved[:-9], moved[-9:-1], moved[-1], 1.0 if masses is None else float(masses[k])))
     return bodies
 
 
@@ -150,7 +165,7 @@ def _best_hypothesis(
     config: SupportConfig,
 ) -> Plane:
     """The plane of the highest score; planes whose upper bound cannot win are not looked at."""
-    lowest = np.stack([(b.corners @ normals.T + offsets).min(0) for b in bodies], axis=1)
+    lowest = np.stack([_lowest(body, normals, offsets, _FAR * config.contact) for body in bodies], axis=1)
     contact = np.exp(-((lowest / config.contact) ** 2))
     prior = config.upright * np.maximum(0.0, normals @ (rotations @ _UP_AND_BACK).T).mean(1)
     bound = prior + contact.sum(1)
@@ -159,43 +174,71 @@ def _best_hypothesis(
         if bound[row] <= best_score:
             break
         plane = Plane(normals[row], float(offsets[row]))
-        score = prior[row] + _support(plane, bodies, contact[row], config)
+        score = prior[row] + _support(plane, bodies, contact[row], config, best_score - prior[row])
         if score > best_score:
             best, best_score = plane, score
     return best
 
 
-def _support(plane: Plane, bodies: list[_Body], contact: Float64[Array, "k"], config: SupportConfig) -> float:
-    """Votes of the objects that touch the plane and would rest on it, at most ``contact`` each."""
+_FAR = 6.0
+"""An object this many times the contact tolerance above a face has no vote there: exp(-36)."""
+
+
+def _lowest(
+    body: _Body, normals: Float64[Array, "h 3"], offsets: Float64[Array, "h"], far: float
+) -> Float64[Array, "h"]:
+    """Height of the lowest corner over each plane; where it is above ``far``, something between ``far`` and that."""
+    result = (body.box @ normals.T + offsets).min(0)  # no corner is below the box
+    near = np.flatnonzero(result <= far)
+    result[near] = (body.corners @ normals[near].T + offsets[near]).min(0)
+    return result
+
+
+def _support(
+    plane: Plane, bodies: list[_Body], contact: Float64[Array, "k"], config: SupportConfig, to_beat: float = -np.inf
+) -> float:
+    """Votes of the objects that touch the plane and would rest on it, at most ``contact`` each.
+
+    Where they cannot be more than ``to_beat``, anything from the votes up to that.
+    """
     axes = _plane_axes(plane)
-    patches, votes = [], 0.0
+    patches, weights = [], []
     for body, weight in zip(bodies, contact, strict=True):
         if weight < _NEGLIGIBLE:
             continue
         heights = plane.height(body.corners)
         patch = body.corners[heights <= heights.min() + config.patch] @ axes.T
         patches.append(patch)
-        area = _area(patch)
-        flat = area / (area + config.contact_area)
-        votes += weight * flat * np.exp(-((_overhang(patch, axes @ body.centre) / config.overhang) ** 2))
+        weights.append(weight * np.exp(-((_overhang(patch, axes @ body.centre) / config.overhang) ** 2)))
     mass = sum(b.mass for b in bodies)
     centre = axes @ (sum(b.mass * b.centre for b in bodies) / mass)
     stands = bool(patches) and _overhang(np.concatenate(patches), centre) <= config.overhang
-    return float(votes * (1.0 if stands else config.topple))
+    share = 1.0 if stands else config.topple
+    if share * sum(weights) <= to_beat:  # contacts of any area would not do
+        return float(share * sum(weights))
+    areas = np.array([_area(patch) for patch in patches])
+    return float(share * np.sum(areas / (areas + config.contact_area) * weights))
 
 
 def _plane_axes(plane: Plane) -> Float64[Array, "2 3"]:
     """Two unit vectors that span the plane."""
-    helper = np.eye(3)[np.abs(plane.normal).argmin()]
-    first = np.cross(plane.normal, helper)
-    first /= np.linalg.norm(first)
-    return np.stack([first, np.cross(plane.normal, first)])
+    normal = plane.normal.tolist()
+    helper = [0.0, 0.0, 0.0]
+    helper[min(range(3), key=lambda axis: abs(normal[axis]))] = 1.0
+    first = _cross(normal, helper)
+    length = math.sqrt(sum(value * value for value in first))
+    first = [value / length for value in first]
+    return np.array([first, _cross(normal, first)])
+
+
+def _cross(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    """The cross product; NumPy's takes ten times as long for one pair, and there are thousands."""
+    return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 
 
 def _overhang(patch: Float64[Array, "p 2"], centre: Float64[Array, "2"]) -> float:
     """Metres by which a point lies outside the convex hull of a patch, 0 inside; by support functions."""
-    directions = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
-    return float(max(0.0, -((patch - centre) @ directions).max(0).min()))
+    return float(max(0.0, -((patch - centre) @ _DIRECTIONS).max(0).min()))
 
 
 def _area(patch: Float64[Array, "p 2"]) -> float:
