@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
+from hand_surfaces import closed, crossings
 
 from yaff.errors import FormatError, MissingFileError
-from yaff.hand import Anatomy, builtin
-from yaff.hand.builtin import anthropometry, asset, shapes
+from yaff.hand import builtin
+from yaff.hand.builtin import anthropometry, asset
 from yaff.hand.builtin.assembly import TIP_MANOPTH, TIP_SMPLX, WRIST_LOOP, face_quality
-from yaff.hand.builtin.measures import hand_breadth, hand_length
 from yaff.hand.builtin.skeleton import BONES, DIGIT, DIGITS, PARENTS, first_joint, rest_joints
 from yaff.hand.model import FINGERTIP_VERTICES, FINGERTIP_VERTICES_SMPLX, HandModel
-from yaff.hand.postures import POSTURES
 
 MILLIMETRE = 1e-3
 
@@ -28,33 +28,6 @@ def arrays() -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def hand(arrays: dict[str, np.ndarray]) -> HandModel:
     return HandModel(name="builtin", side="right", **arrays)  # pyright: ignore[reportArgumentType]
-
-
-def closed(vertices: np.ndarray, faces: np.ndarray) -> trimesh.Trimesh:
-    """The hand with its wrist closed the way MANO's users close it."""
-    centre = vertices[list(WRIST_LOOP)].mean(axis=0)
-    cap = [(WRIST_LOOP[i - 1], WRIST_LOOP[i], len(vertices)) for i in range(len(WRIST_LOOP))]
-    return trimesh.Trimesh(np.vstack([vertices, centre]), np.vstack([faces, cap]), process=False)
-
-
-def crossings(vertices: np.ndarray, faces: np.ndarray) -> int:
-    """How many edges pass through a triangle that they share no vertex with (exact test of every pair)."""
-    edges = np.unique(np.sort(np.concatenate([faces[:, :2], faces[:, 1:], faces[:, ::2]]), axis=1), axis=0)
-    low, high = vertices[edges].min(axis=1), vertices[edges].max(axis=1)
-    boxes = vertices[faces].min(axis=1), vertices[faces].max(axis=1)
-    overlap = np.all((low[:, None] <= boxes[1][None]) & (high[:, None] >= boxes[0][None]), axis=2)
-    e, f = np.nonzero(overlap)
-    apart = ~(edges[e][:, :, None] == faces[f][:, None, :]).any(axis=(1, 2))
-    e, f = e[apart], f[apart]
-    start, end = vertices[edges[e, 0]], vertices[edges[e, 1]]
-    a, b, c = (vertices[faces[f, k]] for k in range(3))
-
-    def volume(p: np.ndarray, q: np.ndarray, r: np.ndarray, s: np.ndarray) -> np.ndarray:
-        return np.einsum("ij,ij->i", np.cross(q - p, r - p), s - p)
-
-    through = volume(a, b, c, start) * volume(a, b, c, end) < 0.0
-    sides = np.stack([volume(start, end, *pair) for pair in ((a, b), (b, c), (c, a))])
-    return int(np.sum(through & ((sides > 0).all(axis=0) | (sides < 0).all(axis=0))))
 
 
 def test_has_manos_shapes(arrays: dict[str, np.ndarray]) -> None:
@@ -200,7 +173,7 @@ def test_weights(arrays: dict[str, np.ndarray]) -> None:
     # neighbours along edges never differ abruptly
     faces = arrays["faces"]
     edges = np.unique(np.sort(np.concatenate([faces[:, :2], faces[:, 1:], faces[:, ::2]]), axis=1), axis=0)
-    assert np.abs(weights[edges[:, 0]] - weights[edges[:, 1]]).max() < 0.9
+    assert np.abs(weights[edges[:, 0]] - weights[edges[:, 1]]).max() < 0.55
     thenar = np.linalg.norm(template - rest_joints()[13:15].mean(axis=0), axis=1) < 0.017
     assert weights[thenar, 13].mean() > 0.6
 
@@ -240,136 +213,6 @@ def test_distal_bones_follow_the_published_lengths() -> None:
         assert 0.0 <= BONES[name].lengths[2] * 1e3 - anthropometry.distal_to_tip(name) <= 3.5
 
 
-def flexed(degrees: tuple[float, float, float]) -> np.ndarray:
-    """Pose (1, 45) with the four fingers bent about their own transverse axes."""
-    pose = np.zeros((15, 3))
-    for name in DIGITS:
-        if name != "thumb":
-            axis = np.cross(DIGIT[name].axes[0], -DIGIT[name].axes[2])
-            for k in range(3):
-                pose[first_joint(name) - 1 + k] = np.deg2rad(degrees[k]) * axis
-    return pose.reshape(1, 45)
-
-
-@pytest.mark.parametrize("degrees", [(0.0, 90.0, 0.0), (80.0, 0.0, 0.0), (30.0, 45.0, 30.0), (70.0, 90.0, 50.0)])
-def test_bent_fingers_stay_full(hand: HandModel, degrees: tuple[float, float, float]) -> None:
-    posed = hand.vertices(flexed(degrees), np.zeros((1, 3)), np.zeros((1, 3)))[0]
-    rest = closed(hand.template, hand.faces).volume
-    assert closed(posed, hand.faces).volume == pytest.approx(rest, rel=0.05)
-    # the back of a bent joint keeps its distance from the joint
-    joints = hand.joints(flexed(degrees), np.zeros((1, 3)), np.zeros((1, 3)))[0]
-    for name in ("index", "middle", "ring", "pinky"):
-        for step in (1, 2):
-            joint = first_joint(name) + step
-            digit = DIGIT[name]
-            local = digit.local(hand.template)
-            ring = (np.abs(local[:, 0] - digit.knots[step]) < 0.003) & (
-                hand.weights[:, joint - 1 : joint + 1].sum(1) > 0.9
-            )
-            dorsal = ring & (local[:, 2] > 0.003)
-            before = np.linalg.norm(hand.template[dorsal] - rest_joints()[joint], axis=1)
-            after = np.linalg.norm(posed[dorsal] - joints[joint], axis=1)
-            assert np.all(after > 0.8 * before)
-
-
-def segments(hand: HandModel) -> dict[str, np.ndarray]:
-    """Triangles of the skin of each phalanx: carried by its digit, between the joints at its ends."""
-    result = {}
-    for name in DIGITS:
-        digit, first = DIGIT[name], first_joint(name)
-        along = digit.local(hand.template)[:, 0][hand.faces].mean(axis=1)
-        own = hand.weights[:, first : first + 3].sum(axis=1)[hand.faces].mean(axis=1) > 0.5
-        for step in range(1 if name == "thumb" else 0, 3):
-            end = digit.knots[step + 1] if step < 2 else np.inf
-            result[f"{name} {step}"] = hand.faces[own & (along >= digit.knots[step]) & (along < end)]
-    return result
-
-
-def capped_volume(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Volume (n,) of patches of skin whose boundary loops are closed by fans about their centres."""
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    present = {(int(a), int(b)) for a, b in edges}
-    follow = {a: b for a, b in present if (b, a) not in present}
-    parts = [vertices[:, faces]]
-    while follow:
-        loop = [min(follow)]
-        while follow[loop[-1]] != loop[0]:
-            loop.append(follow[loop[-1]])
-        follow = {a: b for a, b in follow.items() if a not in loop}
-        rim = vertices[:, loop]
-        centre = np.broadcast_to(rim.mean(axis=1, keepdims=True), rim.shape)
-        parts.append(np.stack([np.roll(rim, -1, axis=1), rim, centre], axis=2))
-    a, b, c = np.moveaxis(np.concatenate(parts, axis=1), 2, 0)
-    return np.einsum("nfk,nfk->n", a, np.cross(b, c)) / 6.0
-
-
-def test_volume_of_a_known_patch() -> None:
-    box = trimesh.creation.box((1.0, 2.0, 3.0))
-    open_box = box.faces[box.face_normals[:, 2] < 0.5]
-    assert capped_volume(np.asarray(box.vertices)[None], open_box)[0] == pytest.approx(6.0)
-
-
-def test_no_segment_of_a_digit_loses_its_volume(hand: HandModel) -> None:
-    """Through the whole range of the joints at its ends, alone and all bent together, each stays within 15 %."""
-    anatomy = Anatomy(hand)
-    for segment, faces in segments(hand).items():
-        name, step = segment.split()
-        ends = [first_joint(name) + int(step), first_joint(name) + min(int(step) + 1, 2)]
-        columns = [k for k, freedom in enumerate(anatomy.degrees_of_freedom) if freedom.joint in ends]
-        angles = np.zeros((1, len(anatomy)))
-        for k in columns:
-            sweep = np.zeros((9, len(anatomy)))
-            sweep[:, k] = np.linspace(anatomy.lower[k], anatomy.upper[k], 9)
-            angles = np.concatenate([angles, sweep])
-        bent = np.linspace(0.0, 1.0, 6)[:, None] * np.where(np.isin(np.arange(len(anatomy)), columns), anatomy.upper, 0)
-        bent[:, [k for k in columns if "abduction" in anatomy.names[k]]] = 0.0
-        vertices = hand.vertices(anatomy.pose_from_dof(np.concatenate([angles, bent])))
-        share = capped_volume(vertices, faces) / capped_volume(hand.template[None], faces)
-        assert share.min() > 0.85, segment
-        assert share.max() < 1.15, segment
-
-
-def posed(hand: HandModel, name: str) -> np.ndarray:
-    anatomy = Anatomy(hand)
-    angles = anatomy.angles(POSTURES[name])
-    np.testing.assert_allclose(anatomy.clip(angles), angles, atol=1e-9)
-    return hand.vertices(anatomy.pose_from_dof(angles[None]))[0]
-
-
-@pytest.mark.parametrize("name", list(POSTURES))
-def test_postures_keep_the_hand_whole(hand: HandModel, name: str) -> None:
-    vertices = posed(hand, name)
-    assert closed(vertices, hand.faces).volume == pytest.approx(closed(hand.template, hand.faces).volume, rel=0.05)
-    # fingers that press on each other or on the palm share a little skin there, out of sight
-    touching = {"fist": 70, "point": 70}.get(name, 45 if name.startswith("thumb to") else 0)
-    assert crossings(vertices, hand.faces) <= touching
-
-
-def test_a_finger_bends_round(hand: HandModel) -> None:
-    """No candy wrapper: the girth at a PIP joint bent by 90 degrees is that of the straight one."""
-    bent = posed(hand, "PIP 90")
-    for name in ("index", "middle", "ring", "pinky"):
-        digit, joint = DIGIT[name], first_joint(name) + 1
-        local = digit.local(hand.template)
-        ring = np.flatnonzero((np.abs(local[:, 0] - digit.knots[1]) < 0.002) & (hand.weights[:, joint] > 0.2))
-        side = ring[[np.argmin(local[ring, 1]), np.argmax(local[ring, 1])]]
-        back, front = ring[np.argmax(local[ring, 2])], ring[np.argmin(local[ring, 2])]
-        before, after = (np.linalg.norm(v[side[1]] - v[side[0]]) for v in (hand.template, bent))
-        assert after == pytest.approx(before, rel=0.1)
-        before, after = (np.linalg.norm(v[back] - v[front]) for v in (hand.template, bent))
-        assert 0.75 * before < after < 1.3 * before
-
-
-def test_the_two_hands_are_mirror_images_in_every_posture(hand: HandModel) -> None:
-    left = hand.mirrored()
-    whole, mirror = (capped_volume(h.template[None], h.faces)[0] for h in (hand, left))
-    assert mirror == pytest.approx(whole, rel=1e-12)
-    angles = np.stack([Anatomy(hand).angles(posture) for posture in POSTURES.values()])
-    right = hand.vertices(Anatomy(hand).pose_from_dof(angles))
-    mirrored = left.vertices(Anatomy(left).pose_from_dof(angles))
-    np.testing.assert_allclose(mirrored * [-1.0, 1.0, 1.0], right, atol=1e-9)
-
-
 def test_back_and_pad_of_a_fingertip_differ(arrays: dict[str, np.ndarray]) -> None:
     """The nail's side lies nearer to the bone, and flatter, than the pad."""
     for name in DIGITS:
@@ -379,60 +222,6 @@ def test_back_and_pad_of_a_fingertip_differ(arrays: dict[str, np.ndarray]) -> No
         own = arrays["weights"][:, first_joint(name) + 2] > 0.8
         near = local[own & (np.abs(local[:, 0] - at) < 0.005)]
         assert -near[:, 2].min() > 1.25 * near[:, 2].max()
-
-
-def shape(**units: float) -> np.ndarray:
-    beta = np.zeros(10)
-    for name, value in units.items():
-        beta[shapes.NAMES.index(name.replace("_", " "))] = value
-    return beta
-
-
-def test_shapes_span_adult_hands(hand: HandModel) -> None:
-    """Within two units of the components that lengthen and broaden, from small women's to large men's."""
-    for lengths in (anthropometry.HAND_LENGTH, anthropometry.HAND_LENGTH_BRITISH):
-        low, high = (MILLIMETRE * value for value in anthropometry.adult_range(lengths))
-        units = dict.fromkeys(("size", "finger_length", "palm_length"), 2.0)
-        assert hand_length(hand, shape(**{k: -v for k, v in units.items()})) < low
-        assert hand_length(hand, shape(**units)) > high
-        assert low < hand_length(hand) < high
-    for breadths in (anthropometry.HAND_BREADTH, anthropometry.HAND_BREADTH_BRITISH):
-        low, high = (MILLIMETRE * value for value in anthropometry.adult_range(breadths))
-        assert hand_breadth(hand, shape(size=-2.0, palm_breadth=-2.0)) < low
-        assert hand_breadth(hand, shape(size=2.0, palm_breadth=2.0)) > high
-        assert low < hand_breadth(hand) < high
-    assert len(shapes.MEANINGS) == 10
-
-
-def test_measures_scale_with_size(hand: HandModel) -> None:
-    for measure in (hand_length, hand_breadth):
-        assert measure(hand, shape(size=1.5)) == pytest.approx((1 + 1.5 * shapes.SIZE) * measure(hand), rel=1e-6)
-        assert measure(hand.mirrored()) == pytest.approx(measure(hand), rel=1e-9)
-    assert hand_breadth(hand) == pytest.approx(0.085, abs=0.002)
-
-
-def test_shapes_move_joints_with_the_skin(hand: HandModel) -> None:
-    directions = hand.shape_directions
-    assert directions.shape[2] == len(shapes.NAMES)
-    assert (np.abs(directions).max(axis=(0, 1)) > 2e-4).all()
-    length = {}
-    for units in (-2.0, 0.0, 2.0):
-        beta = np.zeros((1, 10))
-        beta[0, 0] = units
-        vertices = hand.vertices(np.zeros((1, 45)), np.zeros((1, 3)), np.zeros((1, 3)), beta)[0]
-        joints = hand.joints(np.zeros((1, 45)), np.zeros((1, 3)), np.zeros((1, 3)), beta)[0]
-        length[units] = np.linalg.norm(vertices[TIP_MANOPTH["middle"]] - joints[0])
-        # a scaled hand has scaled bones
-        scale = 1.0 + units * shapes.SIZE
-        bones = rest_joints()[1:] - rest_joints()[0]
-        np.testing.assert_allclose(joints[1:] - joints[0], scale * bones, atol=1e-6)
-    women, men = (anthropometry.HAND_LENGTH[k] for k in ("women", "men"))
-    wanted = men.percentile(1.645) / women.percentile(-1.645)
-    assert length[2.0] / length[-2.0] == pytest.approx(wanted, rel=0.02)
-    # no corner of the shape space within two units, one at a time, folds the skin
-    for k in range(10):
-        for units in (-2.0, 2.0):
-            assert crossings(hand.template + units * directions[:, :, k], hand.faces) == 0
 
 
 def test_pose_directions_are_still_at_rest_and_small(hand: HandModel) -> None:
@@ -447,6 +236,10 @@ def test_builder_reproduces_the_asset(tmp_path: Path) -> None:
     for name in ("first.npz", "second.npz"):
         builtin.write(tmp_path / name, built)
     assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
+    # unpacked, because another version of the compressor may pack the same bytes otherwise
+    with zipfile.ZipFile(tmp_path / "first.npz") as ours, zipfile.ZipFile(asset.ASSET) as stored:
+        assert ours.namelist() == stored.namelist()
+        assert all(ours.read(name) == stored.read(name) for name in ours.namelist())
     assert asset.ASSET.stat().st_size < 1_000_000
 
 
