@@ -1,4 +1,4 @@
-# setup: make .venv and install; demo: the whole pipeline on built-in parts; test, lint, bench: what their names say.
+# setup: make .venv and install; demo: the whole pipeline on built-in parts; test, lint, docs, bench: what their names say.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST_FLAGS ?=
 BUILD_FLAGS ?=
 
-.PHONY: setup demo test lint bench bench-scale bench-storage bench-real bench-search bench-annotator pictures clean
+.PHONY: setup demo test lint docs bench bench-scale bench-storage bench-real bench-search bench-annotator pictures clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,10 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# The documentation as a site, in build/site; a warning is an error.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
 bench: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(BENCH_FLAGS)

@@ -1,7 +1,7 @@
 """YAFF: datasets of human grasp affordances, searched, proven by physics, projected into every frame.
 
-``load_hand``, ``GraspLibrary`` and ``GraspDataset`` are imported when they are first used, so that ``import yaff`` is
-quick and does not need PyTorch.
+What most programs need is here. A name is imported from its room when it is first used, so that ``import yaff`` is
+quick and needs neither PyTorch nor PyBullet; rooms (``yaff.hand``, ``yaff.scene``, ...) export the rest.
 """
 
 from __future__ import annotations
@@ -9,15 +9,56 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from yaff._version import __version__
+from yaff.errors import YaffError
 
 if TYPE_CHECKING:
-    from yaff.hand import load_hand
+    from yaff.grasp import Grasps, ReviewState, measure_grasps
+    from yaff.hand import Anatomy, HandLayer, HandModel, load_hand
     from yaff.learning import GraspDataset
-    from yaff.store import GraspLibrary
+    from yaff.objects import Catalogue, FolderSource, ObjectModel, StandInSource, load_object
+    from yaff.scene import open_scenes
+    from yaff.search import SearchConfig, search_pair
+    from yaff.store import GraspLibrary, ShardSet, iterate, verify_path
+    from yaff.taxonomy import GRASP_TYPES, GraspType
 
-__all__ = ["GraspDataset", "GraspLibrary", "__version__", "load_hand"]
+__all__ = [
+    "GRASP_TYPES",
+    "Anatomy",
+    "Catalogue",
+    "FolderSource",
+    "GraspDataset",
+    "GraspLibrary",
+    "GraspType",
+    "Grasps",
+    "HandLayer",
+    "HandModel",
+    "ObjectModel",
+    "ReviewState",
+    "SearchConfig",
+    "ShardSet",
+    "StandInSource",
+    "YaffError",
+    "__version__",
+    "iterate",
+    "load_hand",
+    "load_object",
+    "measure_grasps",
+    "open_scenes",
+    "search_pair",
+    "verify_path",
+]
 
-_HOMES = {"load_hand": "yaff.hand", "GraspLibrary": "yaff.store", "GraspDataset": "yaff.learning"}
+_ROOMS: dict[str, tuple[str, ...]] = {
+    "grasp": ("Grasps", "ReviewState", "measure_grasps"),
+    "hand": ("Anatomy", "HandLayer", "HandModel", "load_hand"),
+    "learning": ("GraspDataset",),
+    "objects": ("Catalogue", "FolderSource", "ObjectModel", "StandInSource", "load_object"),
+    "scene": ("open_scenes",),
+    "search": ("SearchConfig", "search_pair"),
+    "store": ("GraspLibrary", "ShardSet", "iterate", "verify_path"),
+    "taxonomy": ("GRASP_TYPES", "GraspType"),
+}
+_HOMES = {name: f"yaff.{room}" for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
@@ -27,3 +68,7 @@ def __getattr__(name: str) -> object:
 
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
