@@ -80,6 +80,23 @@ def test_subset_and_matrices_are_the_same_path(synthetic, numbers):
     torch.testing.assert_close(same, joints, rtol=0, atol=1e-14)
 
 
+def test_vertices_asked_for_again_are_those_asked_for(synthetic, numbers):
+    """The arrays of a subset are kept between calls, but not when the indices, the dtype or the buffers change."""
+    values = [torch.tensor(v) for v in numbers]
+    layer, rows = HandLayer(synthetic, torch.float64), torch.tensor([700, 3])
+    whole, _ = layer(*values)
+    for _ in range(2):
+        torch.testing.assert_close(layer(*values, vertex_indices=rows)[0], whole[:, [700, 3]])
+    rows[0] = 12
+    torch.testing.assert_close(layer(*values, vertex_indices=rows)[0], whole[:, [12, 3]])
+    torch.testing.assert_close(layer(*values, vertex_indices=torch.tensor([12, 4]))[0], whole[:, [12, 4]])
+    torch.testing.assert_close(layer(*values, vertex_indices=[5])[0], whole[:, [5]])
+    layer(*values, vertex_indices=rows)
+    single, _ = layer.float()(*(v.float() for v in values), vertex_indices=rows)
+    assert single.dtype == torch.float32
+    torch.testing.assert_close(single.double(), whole[:, [12, 3]], atol=1e-5, rtol=1e-5)
+
+
 def test_bone_transforms_equal_numpy(synthetic, numbers):
     pose, wrist, translation, _ = numbers
     layer = HandLayer(synthetic, torch.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -14,6 +15,19 @@ from yaff.hand.torch_skin import Skin
 from yaff.hand.torch_skinning import pose_hand
 
 VertexIndices = Int[Tensor, "v"] | Sequence[int] | None
+
+
+class _Rows(NamedTuple):
+    """The arrays of some vertices, and what they were made from."""
+
+    indices: Tensor
+    version: int
+    template: Tensor
+    skin: Skin
+
+    def serves(self, indices: Tensor, skin: Skin) -> bool:
+        """The same tensor, not changed since, of a skin neither moved nor converted since."""
+        return self.indices is indices and self.version == indices._version and self.template is skin.template
 
 
 class HandLayer(nn.Module):
@@ -30,6 +44,7 @@ class HandLayer(nn.Module):
         for name, values in Skin.of(model)._asdict().items():
             self.register_buffer(name, values.to(dtype) if values.is_floating_point() else values, persistent=False)
         self.register_buffer("faces", torch.tensor(model.faces), persistent=False)
+        self._last: _Rows | None = None
 
     @property
     def _skin(self) -> Skin:
@@ -68,12 +83,20 @@ class HandLayer(nn.Module):
         shape: Tensor | None,
         vertex_indices: VertexIndices,
     ) -> tuple[Tensor, Tensor]:
-        skin = self._skin
-        if vertex_indices is not None:
-            skin = skin.rows(torch.as_tensor(vertex_indices, dtype=torch.long, device=skin.template.device))
+        skin = self._skin if vertex_indices is None else self._rows(vertex_indices)
         if shape is not None and shape.dim() == 1:
             shape = shape[None]
         return pose_hand(wrist, fingers, translation, shape, skin)
+
+    def _rows(self, vertex_indices: Tensor | Sequence[int]) -> Skin:
+        """The arrays of some vertices; those of the tensor asked for last are kept, for loops that ask for no other."""
+        skin, last = self._skin, self._last
+        if not isinstance(vertex_indices, Tensor) or vertex_indices.is_inference():  # these do not count changes
+            return skin.rows(torch.as_tensor(vertex_indices, dtype=torch.long, device=skin.template.device))
+        if last is None or not last.serves(vertex_indices, skin):
+            rows = skin.rows(vertex_indices.to(skin.template.device, torch.long))
+            last = self._last = _Rows(vertex_indices, vertex_indices._version, skin.template, rows)
+        return last.skin
 
     def bone_transforms(
         self,
