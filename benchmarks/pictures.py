@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.config import load_config
+from pipelines.hand_sheets import draw_sheet
 from pipelines.loading import Recipes, hand_of, mesh_of, recipes_of
 from pipelines.pictures import draw_frame, draw_grasp, grasp_caption, sheet, to_png
 from yaff.scene.recognise import open_scenes
@@ -25,12 +26,14 @@ LIMIT = 300_000
 
 
 def main(target: Path, demo: Path) -> None:
-    """Write ``grasps.png`` and ``frame.png``."""
+    """Write ``hand.png``, ``postures.png``, ``grasps.png`` and ``frame.png``."""
     recipes = recipes_of(load_config(Path("configs/demo.toml")))
     library, manifest = GraspLibrary.open(demo / "library.h5"), Manifest.open(demo / "shards")
     if set(library.metadata["standins"]) != set(library.objects) or hand_of(recipes.hand).name != "builtin":
         raise SystemExit("pictures of licensed hands or scanned meshes are not committed")
     target.mkdir(parents=True, exist_ok=True)
+    write(target / "hand.png", draw_sheet(hand_of(recipes.hand), "turntable", 360))
+    write(target / "postures.png", draw_sheet(hand_of(recipes.hand), "poses", 360))
     write(target / "grasps.png", grasps(recipes, library))
     write(target / "frame.png", fullest_frame(recipes, manifest, demo / "dataset"))
 
