@@ -31,6 +31,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "show": ("pipelines.commands.show", "Show"),
     "migrate": ("pipelines.commands.migrate", "Migrate"),
     "stats": ("pipelines.commands.stats", "Stats"),
+    "train": ("pipelines.commands.train", "Train"),
     "hand": ("pipelines.commands.hand", "Hand"),
     "assets install": ("pipelines.commands.assets", "Install"),
     "assets list": ("pipelines.commands.assets", "List"),
@@ -83,9 +84,11 @@ def _options(cls: type[Any], prefix: str) -> Iterator[Option]:
         if get_origin(hint) is Annotated:
             hint, *notes = get_args(hint)
             aliases = tuple(alias for note in notes for alias in getattr(note, "aliases", None) or ())
+            if any(getattr(note, "name", None) == "" for note in notes):
+                name = prefix.rstrip(".")  # a section whose keys stand among those of its parent
             positional = Positional[int].__metadata__[0] in notes  # type: ignore[attr-defined]
         if isinstance(hint, type) and is_dataclass(hint):
-            yield from _options(hint, f"{name}.")
+            yield from _options(hint, f"{name}." if name else "")
             continue
         names = ("",) if positional else (f"--{name}", *aliases)
         yield from (Option(word, _choices(hint)) for word in names)
