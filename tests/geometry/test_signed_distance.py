@@ -14,9 +14,9 @@ from numpy.testing import assert_allclose
 
 from yaff.errors import InputError
 from yaff.geometry import distance_field
-from yaff.geometry.blocks import TorchBlocks
 from yaff.geometry.nearest import NearestTriangle
-from yaff.geometry.signed_distance import SignedDistanceGrid, TorchSignedDistance
+from yaff.geometry.signed_distance import SignedDistanceGrid
+from yaff.geometry.torch_signed_distance import TorchBlocks, TorchSignedDistance
 
 RADIUS = 0.03
 HALF = np.array([0.02, 0.03, 0.015])

@@ -14,9 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from yaff.geometry.compiled import compiled, inlined
 
@@ -197,60 +195,3 @@ def _slopes(points, which, origin, size, shape, first, table, unit, pool, result
         slope[n, 0] = gx
         slope[n, 1] = gy
         slope[n, 2] = gz
-
-
-class TorchBlocks:
-    """The same look-up of the same blocks by torch's own operations, for any device and differentiable throughout."""
-
-    def __init__(self, blocks: Blocks, dtype: torch.dtype, device: torch.device) -> None:
-        self._origin = torch.tensor(blocks.origin, dtype=dtype, device=device)
-        self._size = torch.tensor(blocks.size, dtype=dtype, device=device)
-        self._shape = torch.tensor(blocks.shape, device=device)
-        self._first = torch.tensor(blocks.first, device=device)
-        self._table = torch.tensor(blocks.table, device=device)
-        self._unit = torch.tensor(blocks.unit, dtype=dtype, device=device)
-        self._pool = torch.tensor(blocks.pool, device=device)
-        self._dtype = dtype
-
-    def __call__(self, points: Float[Tensor, "n 3"], which: Int[Tensor, "n"]) -> Float[Tensor, "n"]:
-        """Signed distance (metres) at points, of object ``which``."""
-        shape, size = self._shape[which], self._size[which, None]
-        place = (points - self._origin[which]) / size
-        inside = torch.minimum(place.clamp(min=0.0), shape.to(self._dtype))
-        value, slope = self._interpolate(inside, shape, which)
-        slope = slope / size
-        foot = value[:, None] / slope.norm(dim=1, keepdim=True).clamp(min=1e-6) * slope
-        away = (place - inside).detach().abs().amax(dim=1) > 0.0
-        # the surface point is held still, so that the gradient is the unit vector from it
-        aim = (points - (self._origin[which] + size * inside) + foot).detach()
-        far = torch.where(away[:, None], aim, torch.ones_like(aim))
-        length = far.norm(dim=1)
-        beyond = length + ((far / length[:, None]) * (points - points.detach())).sum(dim=1)
-        return torch.where(away, beyond, value)
-
-    def _interpolate(
-        self, inside: Float[Tensor, "n 3"], shape: Int[Tensor, "n 3"], which: Int[Tensor, "n"]
-    ) -> tuple[Float[Tensor, "n"], Float[Tensor, "n 3"]]:
-        block = torch.minimum(inside.detach().floor().long(), shape - 1)
-        entry = self._table[self._first[which] + (block[:, 0] * shape[:, 1] + block[:, 1]) * shape[:, 2] + block[:, 2]]
-        cells = torch.bitwise_left_shift(torch.ones_like(entry), entry & 7)
-        fine = (inside - block) * cells[:, None]
-        cell = torch.minimum(fine.detach().floor().long(), cells[:, None] - 1)
-        part = fine - cell
-        row = cells + 1
-        start = (entry >> 3) + (cell[:, 0] * row + cell[:, 1]) * row + cell[:, 2]
-        step = torch.stack([row * row, row, torch.ones_like(row)], dim=-1)
-        corners = torch.tensor([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], device=start.device)
-        value = self._pool[start[:, None] + step @ corners.T].to(self._dtype).reshape(-1, 2, 2, 2)
-        u, v, w = part[:, 0, None, None], part[:, 1, None], part[:, 2]
-        along_x = value[:, 1] - value[:, 0]
-        on_x = value[:, 0] + u * along_x
-        along_y = on_x[:, 1] - on_x[:, 0]
-        on_y = on_x[:, 0] + v * along_y
-        along_z = on_y[:, 1] - on_y[:, 0]
-        slope_x = torch.lerp(along_x[:, 0], along_x[:, 1], v)
-        slope = torch.stack(
-            [torch.lerp(slope_x[:, 0], slope_x[:, 1], w), torch.lerp(along_y[:, 0], along_y[:, 1], w), along_z], dim=-1
-        )
-        unit = self._unit[which]
-        return unit * (on_y[:, 0] + w * along_z), (unit * cells)[:, None] * slope

@@ -2,22 +2,25 @@
 
 Negative inside the solid, metres, object frame. The samples are a regular grid (:attr:`SignedDistanceGrid.values`),
 finer where the distance bends; :mod:`yaff.geometry.blocks` says how they lie in memory and how they are looked up, in
-NumPy, in torch, and for several objects at once.
+NumPy, in torch (:mod:`yaff.geometry.torch_signed_distance`), and for several objects at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Float
 
 from yaff.errors import InputError
-from yaff.geometry.blocks import BLOCK, Blocks, TorchBlocks, joined, look_up, look_up_with_gradient, packed
+from yaff.geometry.blocks import BLOCK, Blocks, look_up, look_up_with_gradient, packed
+
+if TYPE_CHECKING:
+    from yaff.geometry.torch_signed_distance import TorchSignedDistance
+
+__all__ = ["SignedDistanceGrid", "TorchSignedDistance", "nodes_of_blocks"]
 
 Array = np.ndarray
 
@@ -103,71 +106,7 @@ def nodes_of_blocks(values: Float[Array, "nx ny nz"], edge: int, step: int = 1) 
     return np.ascontiguousarray(chosen).reshape(-1, (edge // step + 1) ** 3)
 
 
-class TorchSignedDistance:
-    """The same signed distance as a differentiable torch function ``(*batch, 3) -> (*batch)``.
-
-    On the processor by the kernel that NumPy uses, elsewhere by torch's own operations. Several grids may be given;
-    then each point says which it asks.
-
-    Args:
-        grid: the sampled distances of one object, or of several.
-        dtype: floating type of points and result.
-        device: where the samples live; points must be there too.
-    """
-
-    def __init__(
-        self,
-        grid: SignedDistanceGrid | Sequence[SignedDistanceGrid],
-        dtype: torch.dtype = torch.float32,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.dtype = dtype
-        self.device = torch.device(device)
-        grids = [grid] if isinstance(grid, SignedDistanceGrid) else list(grid)
-        self._count = len(grids)
-        self._blocks = grids[0].blocks if len(grids) == 1 else joined([one.blocks for one in grids])
-        self._elsewhere = None if self.device.type == "cpu" else TorchBlocks(self._blocks, dtype, self.device)
-
-    def __call__(
-        self, points: Float[Tensor, "*batch 3"], which: Int[Tensor, "*#batch"] | None = None
-    ) -> Float[Tensor, "*batch"]:
-        """Signed distance at points (metres, object frame), metres.
-
-        Args:
-            points: where.
-            which: of which of several objects, 0 the first; the first without it. Broadcast against the points.
-
-        Raises:
-            InputError: if there is no such object.
-        """
-        points = points.to(self.dtype)
-        flat = points.reshape(-1, 3)
-        rows = None if which is None else which.broadcast_to(points.shape[:-1]).reshape(-1)
-        if rows is not None and len(rows) and not (int(rows.min()) >= 0 and int(rows.max()) < self._count):
-            raise InputError(f"points ask for objects {int(rows.min())} to {int(rows.max())} of {self._count}")
-        if self._elsewhere is not None:
-            first = torch.zeros(len(flat), dtype=torch.long, device=self.device) if rows is None else rows
-            value = self._elsewhere(flat, first)
-        else:
-            value: Any = _LookUp.apply(flat, self._blocks, rows)
-        return value.reshape(points.shape[:-1])
-
-
-class _LookUp(torch.autograd.Function):
-    """The compiled look-up, its gradient kept for the way back."""
-
-    @staticmethod
-    def forward(ctx: Any, points: Tensor, blocks: Blocks, which: Tensor | None) -> Tensor:
-        places = points.detach().contiguous().numpy()
-        rows = None if which is None else which.numpy()
-        if not ctx.needs_input_grad[0]:
-            return torch.from_numpy(look_up(blocks, places, rows))
-        value, slope = look_up_with_gradient(blocks, places, rows)
-        ctx.save_for_backward(torch.from_numpy(slope))
-        return torch.from_numpy(value)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore
-        (slope,) = ctx.saved_tensors
-        return gradients[0][:, None] * slope, None, None
+def __getattr__(name: str) -> Any:  # torch takes seconds to import, and most of what looks distances up does without
+    if name == "TorchSignedDistance":
+        return import_module("yaff.geometry.torch_signed_distance").TorchSignedDistance
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
