@@ -19,30 +19,25 @@ yaff completion zsh > ~/.yaff.zsh        # and in ~/.zshrc: source ~/.yaff.zsh
 yaff completion fish > ~/.config/fish/completions/yaff.fish
 """
 
-OPTIONS: dict[str, tuple[str, str]] = {
+ELSEWHERE: dict[str, tuple[str, str]] = {
     "build": ("pipelines.config", "BuildConfig"),
-    "search": ("pipelines.commands.search", "Search"),
-    "import": ("pipelines.commands.import_", "Import"),
-    "project": ("pipelines.commands.project", "Project"),
-    "export": ("pipelines.commands.export", "Export"),
-    "verify": ("pipelines.commands.verify", "Verify"),
-    "review": ("pipelines.commands.review", "Review"),
-    "annotate": ("pipelines.commands.annotate", "Annotate"),
-    "show": ("pipelines.commands.show", "Show"),
-    "migrate": ("pipelines.commands.migrate", "Migrate"),
-    "stats": ("pipelines.commands.stats", "Stats"),
-    "train": ("pipelines.commands.train", "Train"),
-    "hand": ("pipelines.commands.hand", "Hand"),
     "assets install": ("pipelines.commands.assets", "Install"),
     "assets list": ("pipelines.commands.assets", "List"),
     "assets verify": ("pipelines.commands.assets", "Verify"),
     "objects show": ("pipelines.commands.objects", "Objects"),
     "objects add": ("pipelines.commands.own_objects", "Add"),
     "objects remove": ("pipelines.commands.own_objects", "Remove"),
-    "doctor": ("pipelines.commands.doctor", "Doctor"),
-    "completion": ("pipelines.commands.completion", "Completion"),
 }
-"""Where the options of each command are written down; a test holds it against what each ``--help`` prints."""
+"""Commands of two words, and those whose options are not a class of their own name in their module."""
+
+
+def option_classes() -> dict[str, tuple[str, str]]:
+    """Module and class of the options of each command; a test holds it against what each ``--help`` prints."""
+    from pipelines.cli import COMMANDS
+
+    first = {command.split()[0] for command in ELSEWHERE}
+    plain = {name: (COMMANDS[name].module, name.capitalize()) for name in COMMANDS if name not in first}
+    return plain | ELSEWHERE
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ class Option:
 def run(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
     options = parse(Completion, arguments, "completion", usage=USAGE)
-    known = {command: tuple(options_of(*OPTIONS[command])) for command in OPTIONS}
+    known = {command: tuple(options_of(*where)) for command, where in option_classes().items()}
     known["build"] += (Option("", tuple(configurations())),)
     say(_fish(known) if options.shell == "fish" else _bash(known, zsh=options.shell == "zsh"))
     return 0
@@ -90,6 +85,8 @@ def _options(cls: type[Any], prefix: str) -> Iterator[Option]:
         if isinstance(hint, type) and is_dataclass(hint):
             yield from _options(hint, f"{name}." if name else "")
             continue
+        if entry.default is True:  # such a flag can only be switched off
+            name = ".".join((*name.split(".")[:-1], f"no-{name.split('.')[-1]}"))
         names = ("",) if positional else (f"--{name}", *aliases)
         yield from (Option(word, _choices(hint)) for word in names)
 
@@ -110,7 +107,7 @@ def _positional(options: tuple[Option, ...]) -> str:
 def _first_words() -> dict[str, list[str]]:
     """The second words of the commands that have some."""
     second: dict[str, list[str]] = {}
-    for command in OPTIONS:
+    for command in option_classes():
         first, _, rest = command.partition(" ")
         second.setdefault(first, []).extend([rest] if rest else [])
     return second
