@@ -230,13 +230,22 @@ def draw_frame(
         hands.append(RenderMesh(hand_mesh(hand, vertices), np.eye(4), HAND_COLOURS[len(hands) % len(HAND_COLOURS)]))
         captions.append(f"{name} #{library_row}: {number} {GRASP_TYPES[number].name}")
     photo = None if reader is None else reader.colour(shard.scene, frame)
-    size = (640, 480) if photo is None else (photo.shape[1], photo.shape[0])
-    drawn = renderer().render([*meshes, *hands], np.asarray(shard["frames/intrinsics"][rows[0]]), size)
-    picture = drawn.colour
-    if photo is not None:
-        is_hand = (drawn.index >= len(meshes))[..., None]
-        picture = np.where(is_hand, drawn.colour, photo)
+    picture = over_photo(meshes, hands, np.asarray(shard["frames/intrinsics"][rows[0]]), photo)
     return FramePicture(picture, tuple(captions))
+
+
+def over_photo(
+    objects: Sequence[RenderMesh],
+    hands: Sequence[RenderMesh],
+    intrinsics: Float[Array, "3 3"],
+    photo: UInt8[Array, "h w 3"] | None,
+) -> UInt8[Array, "h w 3"]:
+    """Objects and hands as a camera sees them; only the hands, over the photo, where there is one."""
+    size = (640, 480) if photo is None else (photo.shape[1], photo.shape[0])
+    drawn = renderer().render([*objects, *hands], intrinsics, size)
+    if photo is None:
+        return drawn.colour
+    return np.where((drawn.index >= len(objects))[..., None], drawn.colour, photo)
 
 
 def annotation_vertices(hand: HandModel, shard: ShardReader, row: int) -> tuple[Float[Array, "778 3"], int, int]:

@@ -38,7 +38,7 @@ class Trained:
 
     step: int
     best: float
-    """Least validation loss."""
+    """Least validation loss, as :func:`_merit` counts it."""
     stopped: str
     """Why it ended: "steps", "patience" or "minutes"."""
     instances_per_second: float
@@ -201,6 +201,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = section.rate * _schedule(self.step, section.warmup, section.steps)
         self.model.train()
+        torch.manual_seed(_mixed((section.seed, 6, self.step)))  # dropout
         losses = self._losses(self.model, batch, (section.seed, 3, self.step))
         values = {name: float(value.detach()) for name, value in losses.items()}
         if bad := [name for name, value in values.items() if not math.isfinite(value)]:
@@ -248,8 +249,9 @@ class Trainer:
     def _validate_and_keep(self, writer: SummaryWriter, say: Any) -> None:
         values = self.validate()
         self._note(writer, "validation", values)
-        better = values["total"] < self.best
-        self.best, self.waited = (values["total"], 0) if better else (self.best, self.waited + 1)
+        found = _merit(values, self.config.loss.types)
+        better = found < self.best
+        self.best, self.waited = (found, 0) if better else (self.best, self.waited + 1)
         say(f"validation at step {self.step}: {_words(values)}{'  best' if better else ''}")
         state = self.checkpoint()
         if better:  # first, so that a kill between the two leaves a best one at least as good as the last one says
@@ -260,6 +262,12 @@ class Trainer:
         for name, value in values.items():
             writer.add_scalar(f"{name}/{kind}", value, self.step)
             self.history.setdefault(f"{kind}/{name}", []).append([float(self.step), value])
+
+
+def _merit(values: Mapping[str, float], weight: float) -> float:
+    """What the best weights are chosen by, small is good: the validation loss, but types by how often the likeliest one
+    is right. Long before that gets worse their likelihood does, which only says that the network is too sure."""
+    return values["total"] - weight * values["types"] + (1.0 - values["top1"])
 
 
 def _schedule(step: int, warmup: int, total: int) -> float:

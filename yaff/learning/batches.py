@@ -173,7 +173,9 @@ class BatchMaker:
         placement = self.table.placement[rows]
         first = self.table.feasible_start[placement][:, None]
         count = self.table.feasible_start[placement + 1][:, None] - first
-        return self.table.feasible[first + (rng.random((len(rows), self.grasps)) * count).astype(np.int64)]
+        drawn = first + (rng.random((len(rows), self.grasps)) * count).astype(np.int64)
+        # an instance without a grasp (only predicted on, never learnt from) gets any
+        return self.table.feasible[np.minimum(drawn, len(self.table.feasible) - 1)]
 
     def _neighbours(self, rows: Int64[Array, "b"]) -> tuple[Int64[Array, "b1"], Int64[Array, "n"]]:
         """The other instances of each one's frame."""

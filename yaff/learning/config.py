@@ -49,6 +49,8 @@ class ModelConfig:
     """Of attention between the centres."""
     flow_width: int = 256
     flow_layers: int = 4
+    dropout: float = 0.2
+    """Share of the features of the whole that the types are learnt without."""
 
     def __post_init__(self) -> None:
         for name in ("width", "whole", "centres", "neighbours", "flow_width", "flow_layers"):

@@ -84,7 +84,9 @@ class AffordanceModel(nn.Module):
         super().__init__()
         self.config, self.vector = config, vector
         self.encoder = PointEncoder(config.width, config.whole, config.centres, config.neighbours, config.layers)
-        self.types = nn.Sequential(nn.Linear(config.whole, config.whole), nn.GELU(), nn.Linear(config.whole, TYPES))
+        self.types = nn.Sequential(
+            nn.Dropout(config.dropout), nn.Linear(config.whole, config.whole), nn.GELU(), nn.Linear(config.whole, TYPES)
+        )
         self.place_of_type = nn.Embedding(TYPES, config.width)
         self.place = nn.Sequential(nn.Linear(config.width + config.whole, config.width), nn.GELU())
         self.type_embedding = nn.Embedding(TYPES, 32)

@@ -9,7 +9,8 @@ network predicted in place of a preshape.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -161,6 +162,12 @@ class LastStage:
         self._sphere_bones, self._sphere_centres = torch.as_tensor(bones, device=device), tensor(centres)
         self._pairs = torch.as_tensor(first, device=device), torch.as_tensor(second, device=device)
         self._sphere_reach = tensor(radii[first] + radii[second])
+
+    def unrefined(self) -> LastStage:
+        """The same judge of hands, but they stay as they are."""
+        other = copy(self)
+        other.config = replace(self.config, iterations=0)
+        return other
 
     def score(self, hands: Hands) -> Float[Tensor, "n"]:
         """The loss of hands as they are; small is good."""
