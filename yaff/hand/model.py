@@ -298,12 +298,12 @@ class HandModel:
         T[..., 3, 3] = 1.0
         T[:, 0, :3, :3] = rotations[:, 0]
         T[:, 0, :3, 3] = rest[:, 0] + translation
-        for j in range(1, 16):
-            parent = int(self.parents[j])
-            turn = T[:, parent, :3, :3]
-            T[:, j, :3, :3] = turn @ rotations[:, j]
-            offset = np.broadcast_to(rest[:, j] - rest[:, parent], (n, 3))
-            T[:, j, :3, 3] = (turn @ offset[..., None])[..., 0] + T[:, parent, :3, 3]
+        for level in (1, 2, 3):  # the first joints of all fingers, then the second, then the third
+            here, above = slice(level, 16, 3), slice(level - 1, 1 if level == 1 else 15, 3)
+            turn = T[:, above, :3, :3]
+            T[:, here, :3, :3] = turn @ rotations[:, here]
+            offset = (turn @ (rest[:, here] - rest[:, above])[..., None])[..., 0]
+            T[:, here, :3, 3] = offset + T[:, above, :3, 3]
         return rotations, T
 
 
