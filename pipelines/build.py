@@ -84,7 +84,7 @@ def build(config: BuildConfig, progress: Progress) -> BuildResult:
 
 def _build(config: BuildConfig, progress: Progress, folder: Path, log: BuildLog) -> BuildResult:
     work, workforce = folder / "work", workforce_of(config)
-    recipes = recipes_of(config)
+    recipes = recipes_of(config, config.search.library)
     names = chosen_names(config.objects.names)
     root = config.dataset_root
     if config.dataset.kind != "synthetic" and not root.exists():
@@ -106,8 +106,12 @@ def _build(config: BuildConfig, progress: Progress, folder: Path, log: BuildLog)
     with log.timed("verify"):
         log.problems += check((library, folder / "shards"), progress)
     with log.timed("report"):
+        from pipelines.report.card import write_card
         from pipelines.report.page import write_report
+        from yaff.store import GraspLibrary, ShardSet
 
+        generated = config.dataset.kind == "synthetic"
+        write_card(ShardSet.open(folder / "shards"), GraspLibrary.open(library), generated=generated)
         report = write_report(config, recipes, library, folder / "shards", folder / "report", log)
     return BuildResult(library, folder / "shards", report, log)
 

@@ -34,6 +34,8 @@ class ObjectRecipe:
     """Where scanned meshes and a user's own objects are installed."""
     stamp: tuple[int, int] = (0, 0)
     """When that changed last, so that nothing loaded before is used after."""
+    why: str = field(default="", compare=False)
+    """Why these and no others, where the program chose them."""
 
     @property
     def label(self) -> str:
@@ -76,15 +78,21 @@ def hand_recipe(section: HandSection) -> HandSection:
     return replace(section, folder=folder if there else None)
 
 
-def recipes_of(config: BuildConfig) -> Recipes:
+def recipes_of(config: BuildConfig, library: Path | None = None) -> Recipes:
     """The recipes of a configuration.
+
+    Args:
+        config: with the source of the objects' shapes. "auto" takes the folder of meshes that is named; else the shapes
+            that the grasps of ``library`` were found on, where it says that stand-ins are among them; else the meshes
+            that come with a recorded dataset; else installed ones, and stand-ins for the rest.
+        library: whose grasps are used.
 
     Raises:
         MissingFileError: a folder that the configuration names is not there.
     """
-    section, models = config.objects, None
-    if section.source == "auto" and _has_scans(config):
-        section = replace(section, source="folder")
+    section, models, why = config.objects, None, ""
+    if section.source == "auto":
+        section, why = _chosen(config, library)
     if section.source == "folder":
         models = config.models.resolve()
         if not models.is_dir():
@@ -94,15 +102,27 @@ def recipes_of(config: BuildConfig) -> Recipes:
                 remedy="set --objects.models DIR, with DIR/025_mug/textured_simple.obj and so on, or "
                 "--objects.source auto (yaff assets install brings the meshes)",
             )
-    return Recipes(hand_recipe(config.hand), object_recipe(section, models))
+    return Recipes(hand_recipe(config.hand), replace(object_recipe(section, models), why=why))
 
 
-def _has_scans(config: BuildConfig) -> bool:
-    """Whether a folder of meshes is named, or comes with the recorded dataset."""
-    if config.objects.models is not None:
-        return True
+def _chosen(config: BuildConfig, library: Path | None) -> tuple[ObjectsSection, str]:
+    """What "auto" means here, and why."""
+    section = config.objects
+    if section.models is not None:
+        return replace(section, source="folder"), "the folder that was named"
+    if library is not None:
+        from yaff.store.library import read_metadata
+
+        metadata = read_metadata(library)
+        standins = set(metadata.get("standins", ()))
+        if standins and standins >= set(metadata.get("meshes", ())):
+            return replace(section, source="stand-in"), "the library's grasps were found on stand-ins"
+        if standins:
+            return section, f"the library's grasps of {', '.join(sorted(standins))} were found on stand-ins"
     recorded = config.dataset.kind != "synthetic" and config.dataset.root is not None
-    return recorded and any(config.models.glob("*/textured_simple.obj"))
+    if recorded and any(config.models.glob("*/textured_simple.obj")):
+        return replace(section, source="folder"), "they come with the dataset"
+    return section, ""
 
 
 def object_recipe(section: ObjectsSection, models: Path | None) -> ObjectRecipe:

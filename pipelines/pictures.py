@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from yaff.grasp.batch import Grasps
     from yaff.hand import HandModel
     from yaff.scene.frames import SceneReader
-    from yaff.scene.render import Preference, Renderer, RenderMesh
+    from yaff.scene.render import Renderer, RenderMesh
+    from yaff.scene.renderers import Preference
     from yaff.store.shards import ShardReader
 
 Array = np.ndarray
@@ -58,7 +59,7 @@ def choose_renderer(prefer: Preference) -> None:
     Raises:
         ConfigError: it does not work here.
     """
-    from yaff.scene.render import make_renderer
+    from yaff.scene.renderers import make_renderer
 
     _renderers.append(make_renderer(prefer))
 

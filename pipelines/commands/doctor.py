@@ -195,7 +195,7 @@ def _physics() -> str:
 
 
 def _pictures() -> str:
-    from yaff.scene.render import make_renderer
+    from yaff.scene.renderers import make_renderer
 
     renderer = make_renderer()
     if renderer.note:

@@ -17,7 +17,7 @@ yaff project YCB_Video_Dataset --library out/library.h5 --out shards
 yaff project YCB_Video_Dataset --library out/library.h5 --out shards --scenes 0 48 --stride 10 --layout full
 yaff project bop/ycbv/test --library out/library.h5 --out shards --models YCB_Video_Dataset/models
 yaff project poses.npz --library out/library.h5 --out shards --models YCB_Video_Dataset/models
-yaff project out/demo/dataset --library out/demo/library.h5 --out shards --source stand-in
+yaff project out/demo/dataset --library out/demo/library.h5 --out shards
 """
 
 
@@ -44,8 +44,9 @@ class Project:
     skip_bad_frames: bool = False
     """Leave out frames that cannot be read, and list them, instead of stopping."""
     source: Literal["auto", "installed", "folder", "stand-in"] = "auto"
-    """Shapes of the objects, which must be those of the search; "auto": scanned meshes of --models or DATASET/models
-    where there are any, else installed ones, else stand-ins."""
+    """Shapes of the objects, which must be those of the search; "auto": those of --models; else stand-ins where the
+    library says that its grasps were found on them; else scanned meshes of DATASET/models where there are any; else
+    installed ones, else stand-ins. Which of them it was, and why, is said at the beginning."""
     models: Path | None = None
     """Folder of the scanned meshes; DATASET/models when not set."""
     hand: HandSection = field(default_factory=HandSection)
@@ -87,9 +88,12 @@ def run(arguments: list[str]) -> int:
     from yaff.store.manifest import Manifest
 
     work = options.out.with_name(options.out.name + ".work")
-    task = project_task(config, recipes_of(config), options.library)
+    recipes, progress = recipes_of(config, options.library), default_progress()
+    why = f" ({recipes.objects.why})" if recipes.objects.why else ""
+    progress.say(f"objects: {recipes.objects.label}{why}")
+    task = project_task(config, recipes, options.library)
     with build_lock(options.out):
-        result = project(task, options.out, work, workforce_of(config), default_progress())
+        result = project(task, options.out, work, workforce_of(config), progress)
     totals = dict(Manifest.open(options.out).totals)
     if options.json:
         write_json({"shards": str(options.out), **totals, "bad_frames": [vars(bad) for bad in result.bad_frames]})

@@ -28,6 +28,37 @@ def shards(tmp_path_factory: pytest.TempPathFactory, small_dataset: Path, small_
     return out
 
 
+def test_auto_takes_the_shapes_of_the_search_and_says_so(
+    tmp_path: Path,
+    shards: Path,
+    small_dataset: Path,
+    small_library: Path,
+    cache_dir: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A generated dataset brings meshes of its own, which are not those that its grasps were found on."""
+    assert any((small_dataset / "models").glob("*/textured_simple.obj"))
+    words = [
+        "project",
+        str(small_dataset),
+        "--library",
+        str(small_library),
+        "--cache",
+        str(cache_dir),
+        "--workers",
+        "2",
+    ]
+    assert main([*words, "--out", str(tmp_path / "shards"), "--visibility"]) == DONE
+    assert "objects: stand-in (the library's grasps were found on stand-ins)" in capsys.readouterr().err
+    for path in shards.iterdir():
+        assert (tmp_path / "shards" / path.name).read_bytes() == path.read_bytes()
+    models = str(small_dataset / "models")  # what is named is taken
+    assert main([*words, "--out", str(tmp_path / "named"), "--models", models]) == COULD_NOT
+    printed = capsys.readouterr().err
+    assert f"objects: {models} (the folder that was named)" in printed
+    assert "were found on another mesh" in printed
+
+
 def test_help_is_quick_and_lists_every_command() -> None:
     started = time.perf_counter()
     done = subprocess.run(

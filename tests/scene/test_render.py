@@ -17,8 +17,9 @@ from yaff.errors import ConfigError, InputError
 from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
 from yaff.scene.appearance import Appearance
 from yaff.scene.cameras import project_points, unproject_depth
-from yaff.scene.render import Renderer, RenderMesh, RenderResult, make_renderer, split_intrinsics
+from yaff.scene.render import Renderer, RenderMesh, RenderResult, split_intrinsics
 from yaff.scene.render_raycast import RaycastRenderer
+from yaff.scene.renderers import make_renderer
 from yaff.scene.ycb_video import YcbVideoReader
 
 Array = np.ndarray

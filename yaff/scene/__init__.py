@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from yaff.scene.posed_hands import PosedHands, pose_hands
     from yaff.scene.projection import compose_wrist, compose_wrist_pairs
     from yaff.scene.recognise import open_scenes
-    from yaff.scene.render import Renderer, RenderMesh, RenderResult, make_renderer
+    from yaff.scene.render import Renderer, RenderMesh, RenderResult
+    from yaff.scene.renderers import make_renderer
     from yaff.scene.support import SupportConfig, support_plane, viewpoints
     from yaff.scene.support_depth import DepthConfig, refine_with_depth
     from yaff.scene.synthetic import SceneConfig, generate_scenes
@@ -84,7 +85,7 @@ _HOME = {
     "generate_scenes": "synthetic",
     "group_arrangements": "arrangements",
     "image_keypoints": "keypoints",
-    "make_renderer": "render",
+    "make_renderer": "renderers",
     "open_scenes": "recognise",
     "pose_hands": "posed_hands",
     "refine_with_depth": "support_depth",

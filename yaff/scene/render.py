@@ -1,4 +1,6 @@
-"""Pictures, depth and masks of meshes seen by a pinhole camera: one protocol, two renderers.
+"""Pictures, depth and masks of meshes seen by a pinhole camera: what every renderer takes and gives.
+
+:mod:`yaff.scene.renderers` chooses one of the two.
 
 Camera axes are OpenCV's (x right, y down, z forward) and the centre of the first pixel is (0, 0), for both.
 """
@@ -7,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import trimesh
 from jaxtyping import Float, Float32, Float64, Int32, UInt8
 
-from yaff.errors import ConfigError, InputError
+from yaff.errors import InputError
 
 Array = np.ndarray
-
-Preference = Literal["auto", "pyrender", "raycast"]
 
 BACKGROUND: tuple[int, int, int] = (232, 236, 240)
 """Colour of pixels that see nothing."""
@@ -80,35 +80,6 @@ class Renderer(Protocol):
     def close(self) -> None:
         """Give graphics memory back."""
         ...
-
-
-def make_renderer(prefer: Preference | str = "auto") -> Renderer:
-    """The renderer to use on this machine.
-
-    ``auto`` takes pyrender where it can open an offscreen context (EGL, OSMesa) and ray casting, which needs no
-    graphics at all, where it cannot; ``note`` of the result then says why.
-
-    Raises:
-        ConfigError: an unknown preference, or pyrender was demanded and does not work here.
-    """
-    from yaff.scene.render_raycast import RaycastRenderer
-
-    if prefer == "raycast":
-        return RaycastRenderer()
-    if prefer not in ("auto", "pyrender"):
-        raise ConfigError(f"unknown renderer {prefer!r}", remedy="one of auto, pyrender, raycast")
-    try:
-        from yaff.scene.render_pyrender import PyrenderRenderer
-
-        return PyrenderRenderer()
-    # A missing driver shows itself as whatever OpenGL, EGL or ctypes raise on that machine.
-    except Exception as error:
-        reason = f"pyrender cannot open an offscreen context here ({type(error).__name__}: {error})"
-        if prefer == "pyrender":
-            raise ConfigError(
-                reason, remedy="install EGL or OSMesa (set PYOPENGL_PLATFORM), or use renderer 'raycast'"
-            ) from error
-        return RaycastRenderer(note=reason)
 
 
 def split_intrinsics(intrinsics: Float[Array, "3 3"]) -> tuple[float, float, float, float]:
