@@ -32,6 +32,10 @@ from yaff.search.rig import GROUP_SAMPLE, HandRig, TypeSkin
 from yaff.taxonomy import GRASP_TYPES
 
 
+FAR = 1.0
+"""Metres: the distance of what is not there."""
+
+
 @dataclass(frozen=True)
 class LastStageConfig:
     """How predicted hands are refined."""
@@ -72,6 +76,8 @@ class TypeTable(NamedTuple):
     """The skin that each type speaks of, as rows of the vertices that are posed, padded to one size."""
 
     groups: Int[Tensor, "33 g s"]
+    member: Bool[Tensor, "33 g s"]
+    """Whether an entry of ``groups`` is one, and not there to fill the row."""
     there: Bool[Tensor, "33 g"]
     touching: Float[Tensor, "33 g k"]
     """How much the nearest, second nearest, ... vertex of each group counts; they add to one."""
@@ -93,6 +99,7 @@ def type_table(rig: HandRig) -> tuple[TypeTable, Int[np.ndarray, "v"]]:
     vertices = np.unique(np.concatenate([rig.skin_sample, *parts]))
     most = max(len(skin.groups) for skin in skins)
     groups = np.zeros((len(skins), most, GROUP_SAMPLE), np.int64)
+    member = np.zeros(groups.shape, bool)
     there, force = np.zeros((len(skins), most), bool), np.zeros((len(skins), most), np.float32)
     touching = np.zeros((len(skins), most, PALM_CONTACTS), np.float32)
     widest = max(len(skin.avoid) for skin in skins)
@@ -101,13 +108,15 @@ def type_table(rig: HandRig) -> tuple[TypeTable, Int[np.ndarray, "v"]]:
         sides = [1.0 / len(skin.first)] * len(skin.first) + [1.0 / len(skin.second)] * len(skin.second)
         force[t, : len(sides)] = sides
         for g, (rows, group) in enumerate(zip(skin.groups, kind.groups, strict=True)):
-            groups[t, g], there[t, g] = np.resize(np.searchsorted(vertices, rows), GROUP_SAMPLE), True
+            groups[t, g, : len(rows)], member[t, g, : len(rows)] = np.searchsorted(vertices, rows), True
+            there[t, g] = True
             count = min(PALM_CONTACTS if group.name == "palm" else PAD_CONTACTS, len(rows))
             touching[t, g, :count] = 1.0 / count
         avoid[t, : len(skin.avoid)], avoided[t, : len(skin.avoid)] = np.searchsorted(vertices, skin.avoid), True
     kinds = list(GRASP_TYPES.values())
     table = TypeTable(
         torch.tensor(groups),
+        torch.tensor(member),
         torch.tensor(there),
         torch.tensor(touching),
         torch.tensor(force),
@@ -231,9 +240,10 @@ class LastStage:
 
         n, g, s = len(kind), table.groups.shape[1], table.groups.shape[2]
         rows = table.groups[kind].view(n, g * s)
-        near, which = distance.gather(1, rows).view(n, g, s).topk(PALM_CONTACTS, dim=2, largest=False)
-        rows = rows.view(n, g, s).gather(2, which).view(n, -1)
         share, there = table.touching[kind], table.there[kind]
+        candidates = distance.gather(1, rows).view(n, g, s).masked_fill(~table.member[kind], FAR)
+        near, which = candidates.topk(PALM_CONTACTS, dim=2, largest=False)
+        rows = rows.view(n, g, s).gather(2, which).view(n, -1)
         gap = (near + weights.skin_depth) / CENTIMETRE
         contact = torch.nn.functional.smooth_l1_loss(gap, torch.zeros_like(gap), beta=0.5, reduction="none")
         contact = (contact * share).sum(2)
