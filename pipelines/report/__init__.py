@@ -1,1 +1,1 @@
-"""The report of a build: one HTML file with its pictures inside."""
+"""The report of a build, one HTML file with its pictures inside; and the card of its dataset."""

@@ -15,6 +15,7 @@ import numpy as np
 from pipelines.config import BuildConfig
 from pipelines.loading import Recipes
 from pipelines.report import charts
+from pipelines.report.scenes import annotations_per_frame, objects_in_scenes, per_frame_chart
 from pipelines.report.search import library_chart
 from pipelines.report.style import STYLE
 from pipelines.toml import to_table
@@ -25,6 +26,7 @@ from yaff.taxonomy import GRASP_TYPES
 if TYPE_CHECKING:
     from yaff.store.library import GraspLibrary
     from yaff.store.manifest import Manifest
+    from yaff.store.reading import ShardSet
 
 MILLI = 1e3
 
@@ -46,15 +48,18 @@ def write_report(
     """Write ``folder/index.html``, one file with everything inside, and return its path."""
     from yaff.store.library import GraspLibrary
     from yaff.store.manifest import Manifest
+    from yaff.store.reading import ShardSet
 
-    library, manifest = GraspLibrary.open(library_path), Manifest.open(shards)
+    library, manifest, dataset = GraspLibrary.open(library_path), Manifest.open(shards), ShardSet.open(shards)
     grasps = {name: library[name] for name in library.objects}
     sections = [
         _summary(library, manifest, grasps, log),
         _coverage(library, grasps),
         _measures(grasps, config),
         _rejections(library),
-        _feasibility(manifest),
+        _feasibility(manifest, dataset),
+        _per_frame(dataset),
+        _heat(recipes, grasps),
         *_pictures(config, recipes, library, manifest),
         _queue(library, grasps),
         _bad_frames(manifest),
@@ -96,7 +101,7 @@ def _coverage(library: GraspLibrary, grasps: Mapping[str, Grasps]) -> str:
         "Coverage",
         "Verified grasps of each object and type. A question mark: only an attempt, for a person to look at. Hatched: "
         "the object cannot be held that way, for the reason given below the chart.",
-        _image(chart, "objects and types") + f"<p class=note>{names}</p>",
+        _chart(chart, "objects and types") + f"<p class=note>{names}</p>",
     )
 
 
@@ -123,7 +128,7 @@ def _measures(grasps: Mapping[str, Grasps], config: BuildConfig) -> str:
         ]
     )
     text = "Of the verified grasps. The line is the median; the dashed line the limit beyond which a grasp is not kept."
-    return _section("Measures", text, _image(chart, "histograms of the measures"))
+    return _section("Measures", text, _chart(chart, "histograms of the measures"))
 
 
 def _rejections(library: GraspLibrary) -> str:
@@ -134,11 +139,11 @@ def _rejections(library: GraspLibrary) -> str:
     rejected = {key.removeprefix("rejected: "): n for key, n in counts.items() if key.startswith("rejected: ") and n}
     funnel = [key for key in ("proposed", "refined", "closed", "held", "verified", "kept") if key in counts]
     steps = " → ".join(f"{key} {counts[key]:,}" for key in funnel)
-    chart = _image(charts.bars(rejected, xlabel="candidates"), "reasons") if rejected else ""
+    chart = _chart(charts.bars(rejected, xlabel="candidates"), "reasons") if rejected else ""
     return _section("Why candidates were rejected", steps, chart) if steps or chart else ""
 
 
-def _feasibility(manifest: Manifest) -> str:
+def _feasibility(manifest: Manifest, dataset: ShardSet) -> str:
     totals = manifest.totals
     infeasible = dict(totals["infeasible"])
     counts = {"feasible": totals["candidates"] - sum(infeasible.values()), **infeasible}
@@ -146,7 +151,29 @@ def _feasibility(manifest: Manifest) -> str:
         f"Each of {totals['candidates']:,} pairs of grasp and placed object was decided once, in "
         f"{totals['arrangements']:,} arrangements of objects."
     )
-    return _section("Feasibility in the scenes", text, _image(charts.bars(counts, xlabel="candidates"), "feasibility"))
+    rows = [[o.name, f"{o.instances:,}", *(f"{n:,}" for n in o.decided)] for o in objects_in_scenes(dataset)]
+    table = _table(("object", "in frames", "feasible", "neighbour", "table", "unreachable"), rows)
+    chart = _chart(charts.bars(counts, xlabel="candidates"), "feasibility")
+    return _section("Feasibility in the scenes", text, chart + table)
+
+
+def _per_frame(dataset: ShardSet) -> str:
+    counts = annotations_per_frame(dataset)
+    if not counts.any():
+        return ""
+    none = int((counts == 0).sum())
+    text = f"{counts.mean():,.1f} feasible grasps in a frame on average, {counts.min():,} to {counts.max():,}"
+    text += f"; {none:,} frames have none." if none else "."
+    return _section("Grasps per frame", text, _chart(per_frame_chart(counts), "grasps per frame"))
+
+
+def _heat(recipes: Recipes, grasps: Mapping[str, Grasps]) -> str:
+    from pipelines.report.heat import contact_pictures
+
+    pictures = contact_pictures(recipes, grasps)
+    text = "Where the verified grasps touch each object, from before and from behind. Dark: the place that most touch, "
+    text += "with the share that does; grey: none."
+    return _section("Contact", text, _gallery(pictures, wide=True)) if pictures else ""
 
 
 def _pictures(config: BuildConfig, recipes: Recipes, library: GraspLibrary, manifest: Manifest) -> Iterable[str]:
@@ -214,6 +241,11 @@ def _document(title: str, body: str) -> str:
 def _section(title: str, text: str, content: str) -> str:
     said = f"<p>{text}</p>" if text else ""
     return f"<section><h2>{_text(title)}</h2>{said}{content}</section>"
+
+
+def _chart(picture: bytes, label: str) -> str:
+    """A chart, which keeps a width at which it can be read, and scrolls where there is less."""
+    return f"<div class=chart>{_image(picture, label)}</div>"
 
 
 def _image(picture: bytes, label: str) -> str:

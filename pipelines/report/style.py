@@ -8,7 +8,7 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6edf3; --soft: #9aa4ae; --line: #30363d; --paper: #14181d; --tile: #1d232a; --blue: #7fb0d0;
     --bad: #e58a5c; }
-  section > img { background: #fff; border-radius: 6px; padding: 6px; }
+  .chart img { background: #fff; border-radius: 6px; padding: 6px; }
 }
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1120px;
@@ -24,7 +24,7 @@ p { margin: 6px 0 12px; max-width: 75ch; }
 .tile span { color: var(--soft); font-size: 13px; }
 img { max-width: 100%; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 12px; }
-.gallery.wide { grid-template-columns: repeat(auto-fill, minmax(420px, 1fr)); }
+.gallery.wide { grid-template-columns: repeat(auto-fill, minmax(min(420px, 100%), 1fr)); }
 .gallery.wide figure { min-width: 0; }
 figure { margin: 0; }
 figure img { width: 100%; border-radius: 6px; display: block; }
@@ -34,7 +34,10 @@ th, td { text-align: left; padding: 3px 14px 3px 0; border-bottom: 1px solid var
     overflow-wrap: anywhere; }
 th { color: var(--soft); font-weight: 500; }
 td { font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; }
+.scroll, .chart { overflow-x: auto; }
+.chart img { min-width: min(100%, 620px); }
+@media (max-width: 620px) { .chart img { min-width: 620px; max-width: none; } }
+th, td:first-child { overflow-wrap: normal; }
 pre { font-size: 12px; overflow-x: auto; background: var(--tile); padding: 12px; border-radius: 8px; }
 summary { cursor: pointer; margin-top: 12px; }
 """

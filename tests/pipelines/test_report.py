@@ -58,6 +58,8 @@ def test_a_full_report(config: BuildConfig, small_library: Path, tmp_path: Path)
         "Measures",
         "Why candidates were rejected",
         "Feasibility in the scenes",
+        "Grasps per frame",
+        "Contact",
         "Random verified grasps",
         "Annotated frames",
         "For the annotator",
@@ -67,7 +69,7 @@ def test_a_full_report(config: BuildConfig, small_library: Path, tmp_path: Path)
     assert "117" in page, "verified grasps"
     assert "slips along +x &lt;&amp;&gt;" in page
     assert "a &lt;problem&gt;" in page
-    assert page.count("<figure>") == 3
+    assert page.count("<figure>") == 5
     assert "http://" not in page
     assert "https://" not in page
 
