@@ -13,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 
 from annotator.editing import Editor
+from annotator.frames import FrameViews
 from annotator.proving import Job, ProvingPool
 from annotator.siblings import MOST, proposal, siblings_of
 from annotator.store import Action, Decision, GraspState, Item, ItemState, Lease, QueueFilter, ReviewStore, Verification
@@ -47,6 +48,7 @@ class ReviewService:
         load: an object by name, with its distance field.
         mesh: an object's mesh to look at, with its texture.
         versions: what goes into the log with every decision.
+        frames: finds images in which a grasp can be looked at; ``None`` where there are none.
     """
 
     def __init__(
@@ -57,8 +59,9 @@ class ReviewService:
         load: Callable[[str], ObjectModel],
         mesh: Callable[[str], trimesh.Trimesh],
         versions: Mapping[str, str],
+        frames: FrameViews | None = None,
     ) -> None:
-        self.store, self.editor, self.load, self.mesh = store, editor, load, mesh
+        self.store, self.editor, self.load, self.mesh, self.frames = store, editor, load, mesh, frames
         self.versions = dict(versions)
         self._pool = pool
         self._jobs: OrderedDict[str, Work] = OrderedDict()

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from nicegui import app, run, ui
+from nicegui import app, background_tasks, run, ui
 
 from annotator.app.components import JointPanel, PosedHand, TexturedObject, WristGizmo
 from annotator.app.dialogs import ask_name, ask_reason, cheat_sheet
+from annotator.app.frame_panel import FramePanel
 from annotator.app.keys import bind_keys
 from annotator.app.queue_panel import QueuePanel
 from annotator.app.routes import PREFIX
@@ -34,7 +35,7 @@ VIEWS: dict[str, tuple[float, float, float]] = {
 }
 """From where the hand is looked at, in its own axes."""
 
-DISTANCE = 0.26
+DISTANCE = 0.21
 """From how far, metres."""
 
 RENEW_EVERY = 120.0
@@ -99,22 +100,23 @@ class Page:
         with ui.row().classes("w-full no-wrap"):
             with ui.column().classes("yaff-reference gap-0"):
                 ui.label("the type's own posture").classes("text-xs opacity-70")
-                with ui.scene(width=220, height=170, grid=False, background_color="#20242b", fps=5) as reference:
+                with ui.scene(width=250, height=270, grid=False, background_color="#20242b", fps=5) as reference:
                     self.reference = PosedHand(f"{PREFIX}/hand.json")
                 self._reference_scene = reference
                 reference.on("init", lambda: (self.reference.again(), self._look_at_reference()))
-            self._measures = ui.html("", sanitize=False).classes("yaff-measures")
+            self.frames = None if self.service.frames is None else FramePanel(self.service.frames, self.service.editor)
 
     def _make_tools(self) -> None:
         freedoms = self.service.editor.anatomy.degrees_of_freedom
         groups = {f: [d for d in freedoms if d.name.startswith(f + ".")] for f in ("thumb", *FINGERS)}
         self.panels: list[JointPanel] = []
+        also = () if self.frames is None else (self.frames.hand,)
         with ui.card().classes("yaff-card").props("flat bordered"):
             ui.label("Thumb").classes("text-base")
             with ui.row().classes("gap-1"):
                 for preset in THUMB_PRESETS:
                     self._tool(preset, lambda p=preset: self._desk().preset_thumb(p))
-            self.panels.append(JointPanel(groups["thumb"], self.hand, self.gizmo, self._joint, self._wrist))
+            self.panels.append(JointPanel(groups["thumb"], self.hand, self.gizmo, self._joint, self._wrist, also))
             with ui.row().classes("gap-1 items-center"):
                 self._tool("close", lambda: self._desk().close("thumb"))
                 self._copy_from = (
@@ -123,7 +125,7 @@ class Page:
                 self._tool("copy thumb", lambda: self._desk().copy_thumb(int(self._copy_from.value or 0)))
         for finger in FINGERS:
             with ui.expansion(finger).classes("w-full yaff-finger").props("dense"):
-                self.panels.append(JointPanel(groups[finger], self.hand, self.gizmo, self._joint))
+                self.panels.append(JointPanel(groups[finger], self.hand, self.gizmo, self._joint, also=also))
                 self._tool("close until touch", lambda f=finger: self._desk().close(f))
         with ui.row().classes("gap-1 items-center"):
             self._undo = self._tool("undo", lambda: self._desk().undo())
@@ -157,6 +159,7 @@ class Page:
             ui.button("cancel", on_click=self.cancel).props("flat dense no-caps")
         self._working.set_visibility(False)
         self._verdict = ui.label("").classes("yaff-verdict").mark("verdict")
+        self._measures = ui.html("", sanitize=False).classes("yaff-measures")
         self._note = ui.textarea("note").props("dense outlined autogrow maxlength=4000").classes("w-full")
         with ui.row().classes("gap-1"):
             ui.button("Accept (a)", on_click=self.accept).props("dense no-caps color=positive").mark("accept")
@@ -181,7 +184,11 @@ class Page:
                 self.object.show(f"{PREFIX}/objects/{item.object_name}.glb")
                 self.hand.field(f"{PREFIX}/objects/{item.object_name}.field")
                 self._frame(state)
+                if self.frames is not None:
+                    background_tasks.create(self.frames.show(item.object_name, state), name="frames")
             self.hand.load(shown)
+            if self.frames is not None:
+                self.frames.pose(shown)
             self.gizmo.place(shown["wrist"])  # type: ignore[arg-type]
             for panel in self.panels:
                 panel.show(shown["angles"], True)  # type: ignore[arg-type]
@@ -225,7 +232,7 @@ class Page:
         self.reference.load(grasp_json(editor, posed))
 
     def _look_at_reference(self) -> None:
-        self._reference_scene.move_camera(-0.07, -0.26, 0.14, -0.07, 0.0, 0.0, -1.0, 0.0, 0.0, duration=0)
+        self._reference_scene.move_camera(-0.08, -0.17, 0.09, -0.08, 0.0, 0.0, -1.0, 0.0, 0.0, duration=0)
 
     def _frame(self, state: GraspState) -> None:
         """Look at the thumb's side of the hand, from near."""

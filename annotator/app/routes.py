@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
 
 from annotator.app.scene_data import field_bytes, hand_json, object_glb
 from annotator.service import ReviewService
@@ -17,7 +18,8 @@ KEEP = {"cache-control": "private, max-age=3600"}
 def make_scene_router(service: ReviewService) -> APIRouter:
     """The routes of one review's hand and objects."""
     router = APIRouter(prefix=PREFIX, include_in_schema=False)
-    names = frozenset(service.store.choices()["object_name"])
+    queued = frozenset(service.store.choices()["object_name"])
+    names = queued if service.frames is None else queued | service.frames.names
 
     @lru_cache(maxsize=1)
     def hand_bytes() -> bytes:
@@ -47,5 +49,11 @@ def make_scene_router(service: ReviewService) -> APIRouter:
     @router.get("/objects/{name}.field")
     def distance(name: str) -> Response:
         return Response(field(known(name)), media_type="application/octet-stream", headers=KEEP)
+
+    @router.get("/frames/{scene}/{frame}")
+    def image(scene: int, frame: int) -> Response:
+        if service.frames is None:
+            raise UnknownItemError("this review has no images", remedy="yaff annotate LIBRARY --dataset DIR")
+        return FileResponse(service.frames.image(scene, frame), headers=KEEP)
 
     return router

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +11,18 @@ from tyro.conf import Positional
 
 from pipelines.commands.parsing import parse, say
 from pipelines.config import BuildConfig, HandSection, ObjectsSection
-from yaff.errors import ConfigError
+from yaff.errors import ConfigError, StorageError
 from yaff.search.config import SearchConfig
 
 if TYPE_CHECKING:
+    from annotator.frames import FrameViews
     from annotator.proving import Prover
     from pipelines.loading import Recipes
+    from yaff.store import GraspLibrary
 
 USAGE = """
 yaff annotate library.h5
+yaff annotate library.h5 --dataset YCB_Video_Dataset
 yaff annotate library.h5 --host 0.0.0.0 --port 8080 --names lab7.example.org
 """
 
@@ -48,6 +51,8 @@ class Annotate:
     """Share of the grasps that two people judge, so that their agreement is known."""
     workers: int = 1
     """Processes that snap and verify."""
+    dataset: Path | None = None
+    """A dataset with images (YCB-Video or BOP), to see a grasp in real frames."""
     objects: ObjectsSection = field(default_factory=ObjectsSection)
     hand: HandSection = field(default_factory=HandSection)
     search: SearchConfig = field(default_factory=SearchConfig)
@@ -62,7 +67,13 @@ def run(arguments: list[str]) -> int:
     from pipelines.folders import data_folder
 
     # where the page remembers a browser's name and colours; without this, in the folder one happens to be in
-    os.environ.setdefault("NICEGUI_STORAGE_PATH", str(data_folder() / "annotator"))
+    storage = Path(os.environ.setdefault("NICEGUI_STORAGE_PATH", str(data_folder() / "annotator")))
+    try:
+        storage.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"no folder: {error}", where=storage, remedy="set NICEGUI_STORAGE_PATH"
+        ) from error
     try:
         import nicegui  # noqa: F401
     except ImportError as error:
@@ -79,7 +90,7 @@ def run(arguments: list[str]) -> int:
     from yaff.store import GraspLibrary
 
     library = GraspLibrary.open(options.library)
-    recipes = recipes_of(BuildConfig(objects=options.objects, hand=options.hand))
+    recipes = recipes_of(BuildConfig(objects=_objects(options, library), hand=options.hand))
     store = open_review(library, options.database, judged_twice=options.judged_twice)
     token = options.token or (None if is_local(options.host) else new_token())
     versions = _versions(recipes, options.search)
@@ -92,6 +103,7 @@ def run(arguments: list[str]) -> int:
         load=lambda name: object_of(name, recipes.objects),
         mesh=lambda name: mesh_of(name, recipes.objects),
         versions=versions,
+        frames=None if options.dataset is None else _frames(options.dataset),
     )
     names = ("localhost", "127.0.0.1", "::1") if is_local(options.host) else options.names
     shown = "127.0.0.1" if is_local(options.host) else options.host
@@ -109,6 +121,28 @@ def make_prover(recipes: Recipes, config: SearchConfig, versions: dict[str, str]
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     return Prover(hand_of(recipes.hand), lambda name: object_of(name, recipes.objects), config, versions)
+
+
+def _objects(options: Annotate, library: GraspLibrary) -> ObjectsSection:
+    """The shapes on which the grasps were found, as far as the library tells; those of the dataset if it has some."""
+    section = options.objects
+    if section.source != "auto" or section.models is not None:
+        return section
+    if library.metadata.get("standins"):
+        return replace(section, source="stand-in")
+    if options.dataset is not None and (options.dataset / "models").is_dir():
+        return replace(section, source="folder", models=options.dataset / "models")
+    return section
+
+
+def _frames(dataset: Path) -> FrameViews:
+    from annotator.frames import FrameViews
+    from pipelines.loading import catalogue
+    from yaff.scene.recognise import open_scenes
+
+    known = catalogue()
+    # without an index: a few frames of each scene are read, not all
+    return FrameViews(open_scenes(dataset, None, known.indices), {known[name].index: name for name in known.names})
 
 
 def _versions(recipes: Recipes, config: SearchConfig) -> dict[str, Any]:

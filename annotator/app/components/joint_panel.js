@@ -11,7 +11,7 @@ export default {
         <output>{{ Math.round(values[f.name]) }}°</output>
       </div>
     </div>`,
-  props: { freedoms: Array, scene: Number, hand: String, gizmo: String, lead: Boolean },
+  props: { freedoms: Array, scene: Number, hand: String, gizmo: String, lead: Boolean, also: Array },
   data: () => ({ values: {}, enabled: false, milliseconds: 0 }),
   mounted() {
     for (const f of this.freedoms) this.values[f.name] = 0;
@@ -24,10 +24,15 @@ export default {
     component(id) {
       return getElement(this.scene)?.objects?.get(id)?.component;
     },
+    // the hand, and those in other scenes that follow it
+    hands() {
+      const others = (this.also ?? []).map(([scene, id]) => getElement(scene)?.objects?.get(id)?.component);
+      return [this.component(this.hand), ...others].filter((h) => h?.mesh);
+    },
     tie_gizmo() {
       const gizmo = this.component(this.gizmo), hand = this.component(this.hand);
       if (!gizmo?.mesh || !hand?.mesh) return;
-      gizmo.on_move = (T) => hand.set_wrist(T);
+      gizmo.on_move = (T) => this.hands().forEach((h) => h.set_wrist(T));
       gizmo.on_release = (T) => this.$emit("wrist", { wrist: T });
       clearInterval(this.tie);
     },
@@ -38,7 +43,7 @@ export default {
     slide(f, event) {
       const start = performance.now();
       this.values[f.name] = Number(event.target.value);
-      this.component(this.hand)?.set_angle(f.name, (this.values[f.name] * Math.PI) / 180);
+      for (const hand of this.hands()) hand.set_angle(f.name, (this.values[f.name] * Math.PI) / 180);
       this.milliseconds = performance.now() - start;
     },
     release(f, event) {

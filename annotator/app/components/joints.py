@@ -22,6 +22,7 @@ class JointPanel(Element, component="joint_panel.js"):
         gizmo: the gizmo at its wrist.
         on_joint: called with the name and the radians of a slider that was let go.
         on_wrist: called with ``T_object_hand`` (16 numbers, row by row) when the gizmo was let go; given to one panel.
+        also: hands in other scenes that follow this one.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class JointPanel(Element, component="joint_panel.js"):
         gizmo: WristGizmo,
         on_joint: Callable[[str, float], Any],
         on_wrist: Callable[[Sequence[float]], Any] | None = None,
+        also: Sequence[PosedHand] = (),
     ) -> None:
         super().__init__()
         self._props["freedoms"] = [
@@ -46,6 +48,7 @@ class JointPanel(Element, component="joint_panel.js"):
         self._props["scene"] = hand.scene.id
         self._props["hand"] = hand.id
         self._props["gizmo"] = gizmo.id
+        self._props["also"] = [[other.scene.id, other.id] for other in also]
         self._props["lead"] = on_wrist is not None
         self._names = [f.name for f in freedoms]
         self.on("joint", lambda e: on_joint(*_joint(e)))

@@ -95,3 +95,25 @@ class WristGizmo(_Calls, Object3D, component="wrist_gizmo.js"):
         super()._resend()
         if self._wrist is not None:
             self.place(self._wrist)
+
+
+class CameraFrame(_Calls, Object3D, component="camera_frame.js"):
+    """A camera image behind the scene, and its objects as what hides the hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frame: Mapping[str, Any] | None = None
+
+    def show(self, frame: Mapping[str, Any] | None) -> None:
+        """Show another frame: image, size, focal, centre, crop, hiders; see the component."""
+        self._frame = frame
+        self.call("set_frame", frame)
+
+    def again(self) -> None:
+        """Tell the page everything once more, after its scene was made anew."""
+        if self._frame is not None:
+            self.show(self._frame)
+
+    def _resend(self) -> None:
+        super()._resend()
+        self.again()
