@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -124,15 +123,12 @@ def test_real_objects(name: str, models: FolderSource, cache_dir: Path) -> None:
     model = load_object(name, models, cache_dir)
     check(model)
     assert len(model.pieces) <= 64
-    assert max(len(piece) for piece in model.pieces) <= 48
-    assert 0.9 < union_volume(model.pieces) / model.solid.volume < 1.25
+    assert max(len(piece) for piece in model.pieces) <= 64
+    assert 0.9 < union_volume(model.pieces) / model.solid.volume < 1.10
     assert model.visual.visual.uv is not None
     for T in model.symmetries[1:]:
         moved = apply(T, model.surface_points)
         assert np.abs(model.sdf.distance(moved)).mean() < 0.003
-    start = time.process_time()
-    load_object(name, models, cache_dir)
-    assert time.process_time() - start < 0.6  # 0.1 s, but with type checks and a busy machine
 
 
 @pytest.mark.realdata

@@ -96,17 +96,24 @@ def watertight_solid(mesh: trimesh.Trimesh, where: str | Path) -> tuple[trimesh.
     solid = _plain(vertices, faces)
     if not (solid.is_watertight and solid.is_winding_consistent):
         solid = _closed(solid, where, notes)
-    if solid.volume < 0.0:
+    volume = _volume(solid)
+    if volume < 0.0:
         solid.invert()
+        volume = -volume
         notes.append("turned the faces outward")
-    thickness = float(solid.volume) / float(solid.area)
-    if thickness < 1e-5:
+    if volume <= 1e-5 * float(solid.area):
         raise MeshError(
-            f"the mesh encloses no volume ({solid.volume * 1e6:.3g} cm3 within {solid.area * 1e4:.3g} cm2)",
+            f"the mesh encloses no volume ({volume * 1e6:.3g} cm3 within {solid.area * 1e4:.3g} cm2)",
             where=where,
             remedy="give the object's walls a thickness: an open sheet is no solid",
         )
     return solid, tuple(notes)
+
+
+def _volume(solid: trimesh.Trimesh) -> float:
+    """Signed volume; trimesh's own divides by it for the centre of mass, also where it is nothing."""
+    a, b, c = np.moveaxis(np.asarray(solid.triangles) - np.asarray(solid.vertices).mean(axis=0), 1, 0)
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
 
 
 def _plain(vertices: Float[Array, "v 3"], faces: Int[Array, "f 3"]) -> trimesh.Trimesh:

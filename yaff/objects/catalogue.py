@@ -52,6 +52,16 @@ class Symmetry:
 
 
 @dataclass(frozen=True)
+class Cavity:
+    """The inside of a vessel: a body of revolution about an axis along z of the object frame, open at its upper end."""
+
+    axis: tuple[float, float]
+    """Where the axis is, x and y, metres."""
+    profile: tuple[tuple[float, float], ...]
+    """Radius and height z of the inner wall, metres, from the bottom's edge to above the rim."""
+
+
+@dataclass(frozen=True)
 class CatalogueEntry:
     """What is published about an object; SI units."""
 
@@ -77,6 +87,8 @@ class CatalogueEntry:
     """Where the figures come from."""
     archive_sha256: str | None = None
     """Of the published archive, where it is known."""
+    cavity: Cavity | None = None
+    """The inside of a vessel, which scans do not show in full."""
 
     @property
     def own(self) -> bool:
@@ -240,12 +252,18 @@ def _entry(item: dict[str, Any], sources: dict[str, str]) -> CatalogueEntry:
         licence=item["licence"],
         sources=dict(sources),
         archive_sha256=item.get("archive_sha256"),
+        cavity=_cavity(item["cavity"]) if "cavity" in item else None,
     )
 
 
 def symmetries_of(table: list[dict[str, Any]]) -> tuple[Symmetry, ...]:
     """Generators from the list of a catalogue that has been validated."""
     return tuple(Symmetry(_triple(part["axis"]), _triple(part["offset"]), part["order"]) for part in table)
+
+
+def _cavity(item: dict[str, Any]) -> Cavity:
+    x, y = item["axis"]
+    return Cavity((float(x), float(y)), tuple((float(radius), float(height)) for radius, height in item["profile"]))
 
 
 def _triple(values: list[float]) -> tuple[float, float, float]:

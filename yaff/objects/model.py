@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import trimesh
 from jaxtyping import Float
 
 from yaff.geometry.signed_distance import SignedDistanceGrid
+from yaff.objects.sources import MeshSource
 
 Array = np.ndarray
 
@@ -21,8 +23,8 @@ class ObjectModel:
     """YCB name, e.g. ``025_mug``."""
     index: int
     """YCB-Video's number, 1..21."""
-    visual: trimesh.Trimesh = field(repr=False)
-    """The mesh to look at, with its texture where there is one."""
+    source: MeshSource = field(repr=False)
+    """Where its mesh comes from."""
     solid: trimesh.Trimesh = field(repr=False)
     """The watertight surface, faces outward."""
     sdf: SignedDistanceGrid = field(repr=False)
@@ -49,3 +51,8 @@ class ObjectModel:
     """Whether this is a parametric stand-in rather than the scanned object."""
     notes: tuple[str, ...] = ()
     """What had to be repaired."""
+
+    @cached_property
+    def visual(self) -> trimesh.Trimesh:
+        """The mesh to look at, with its texture where there is one; read when first asked for."""
+        return self.source.mesh(self.name)

@@ -8,14 +8,22 @@ from importlib.metadata import version
 import numpy as np
 import trimesh
 from jaxtyping import Float
-from manifold3d import Manifold, Mesh64, OpType
+from manifold3d import Manifold, OpType
+from scipy.spatial import ConvexHull
 
 from yaff.errors import MeshError
-from yaff.objects.splitting import split_to_ratio
-from yaff.objects.surface import farthest_first
+from yaff.objects.catalogue import Cavity
+from yaff.objects.hollowing import manifold_of
+from yaff.objects.splitting import fitted_hull, split
+from yaff.objects.vessels import vessel_parts
 
 Array = np.ndarray
 Pieces = tuple[Float[Array, "_ 3"], ...]
+
+CLOSE_ENOUGH = 1e-4
+"""Metres by which corners that are left out may stick out of a piece."""
+_DIRECTIONS = 24
+_FEW = 8  # so many pieces may have all corners that are allowed, more have half of them
 
 
 @dataclass(frozen=True)
@@ -26,39 +34,55 @@ class PieceParameters:
     """Dividing ends when the pieces together have at most this many times the solid's volume."""
     threshold: float = 0.1
     """CoACD's concavity threshold, share of the object's size: how deep a hollow the first cuts must open."""
-    most_pieces: int = 64
+    padding: float = 1.2e-3
+    """It also ends when no hull holds a layer of empty space thicker than this, metres; hulls are then flattened."""
+    sectors: int = 16
+    """Staves of which the wall of a vessel is made."""
+    most_pieces: int = 56
     """No more pieces than this."""
-    most_corners: int = 48
-    """Corners of a piece."""
+    most_corners: int = 64
+    """Corners of a piece; half of that where there are many pieces."""
 
     def key(self) -> str:
         """Everything that a cached result depends on, beside the mesh."""
         return f"{self!r} coacd {version('coacd')} manifold3d {version('manifold3d')}"
 
 
-def convex_pieces(solid: trimesh.Trimesh, parameters: PieceParameters, where: str) -> Pieces:
+def convex_pieces(
+    solid: trimesh.Trimesh, parameters: PieceParameters, where: str, cavity: Cavity | None = None
+) -> Pieces:
     """Corners of convex pieces (metres, the solid's frame) whose union is the solid, nearly.
 
-    Nearly convex solids are one piece. Others are divided by CoACD (Wei et al. 2022, "Approximate Convex Decomposition
-    for 3D Meshes with Collision-Aware Concavity and Tree Search", fixed seed), which finds the cuts that open mugs and
-    handles; its parts are then cut further by volume (:mod:`yaff.objects.splitting`).
+    Nearly convex solids are one piece. Vessels are divided into staves (:mod:`yaff.objects.vessels`). Others are
+    divided by CoACD (Wei et al. 2022, "Approximate Convex Decomposition for 3D Meshes with Collision-Aware Concavity
+    and Tree Search", fixed seed), which finds the cuts that open handles; its parts are then cut further
+    (:mod:`yaff.objects.splitting`). Where a few hulls do not fit, they are flattened to the volume of their parts.
 
     Raises:
         MeshError: if no solid piece is found.
     """
     whole = _simplified(solid)
-    hull = whole.hull()
-    if hull.volume() <= parameters.ratio * whole.volume():
-        return (_corners(hull, parameters.most_corners),)
-    parts, rest = [], whole
-    for corners in _coacd(whole, parameters.threshold):
-        piece = Manifold.hull_points(corners)
-        parts.append(rest ^ piece)
-        rest = rest - piece
-    bodies = split_to_ratio([*parts, rest], parameters.ratio, parameters.most_pieces)
+    hull = _corners(whole.hull(), parameters.most_corners)
+    if Manifold.hull_points(hull).volume() <= parameters.ratio * whole.volume():
+        return (hull,)
+    if cavity is not None:
+        bodies = vessel_parts(whole, solid, cavity, parameters.sectors, parameters.padding, parameters.most_pieces)
+    else:
+        parts, rest = [], whole
+        for corners in _coacd(whole, parameters.threshold):
+            piece = Manifold.hull_points(corners)
+            parts.append(rest ^ piece)
+            rest = rest - piece
+        bodies = split(
+            [*parts, rest], whole.volume(), parameters.padding, parameters.most_pieces, ratio=parameters.ratio
+        )
     if not bodies:
         raise MeshError("no convex pieces found", where=where, remedy="check that the mesh is a closed solid")
-    return tuple(_corners(body.hull(), parameters.most_corners) for body in bodies)
+    hulls = [body.hull() for body in bodies]
+    if sum(hull.volume() for hull in hulls) > parameters.ratio * whole.volume():
+        hulls = [fitted_hull(body) for body in bodies]
+    count = parameters.most_corners if len(hulls) <= _FEW else parameters.most_corners // 2
+    return tuple(_corners(hull, count) for hull in hulls)
 
 
 def _coacd(solid: Manifold, threshold: float) -> list[Float[Array, "_ 3"]]:
@@ -89,7 +113,7 @@ def union_volume(pieces: Pieces) -> float:
 def _simplified(solid: trimesh.Trimesh) -> Manifold:
     """The solid with fewer faces, moved by no more than a fraction of its walls; itself where that goes wrong."""
     wall = 2.0 * float(solid.volume) / float(solid.area)
-    exact = Manifold(Mesh64(np.array(solid.vertices, np.float64), np.array(solid.faces, np.uint64)))
+    exact = manifold_of(solid)
     fewer = exact.simplify(float(np.clip(wall / 6.0, 1e-4, 5e-4)))
     spoiled = fewer.is_empty() or abs(fewer.volume() - exact.volume()) > 0.05 * exact.volume()
     return exact if spoiled else fewer
@@ -103,5 +127,19 @@ def _corners(hull: Manifold, count: int) -> Float[Array, "m 3"]:
 
 
 def few_corners(points: Float[Array, "n 3"], count: int) -> Float[Array, "m 3"]:
-    """The hull's corners, thinned to the ones farthest apart."""
-    return points if len(points) <= count else points[farthest_first(points, count)]
+    """At most ``count`` of a solid's corners, whose hull is nearly all of theirs.
+
+    To those that are farthest in a few directions comes, again and again, the corner that sticks out of their hull the
+    most, until none does by more than :data:`CLOSE_ENOUGH`.
+    """
+    k = np.arange(_DIRECTIONS) + 0.5
+    polar, around = np.arccos(1.0 - 2.0 * k / _DIRECTIONS), np.pi * (1.0 + 5.0**0.5) * k
+    directions = np.stack([np.cos(around) * np.sin(polar), np.sin(around) * np.sin(polar), np.cos(polar)])
+    chosen = list(dict.fromkeys((points @ directions).argmax(axis=0).tolist()))
+    while len(chosen) < min(count, len(points)):
+        planes = ConvexHull(points[chosen]).equations
+        beyond = (points @ planes[:, :3].T + planes[:, 3]).max(axis=1)
+        if beyond.max() < CLOSE_ENOUGH:
+            break
+        chosen.append(int(beyond.argmax()))
+    return points[chosen]

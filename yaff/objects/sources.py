@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
@@ -158,11 +160,18 @@ class StandInSource:
         return self._standin(name).pieces
 
     def digest(self, name: str) -> str:
-        mesh = self.mesh(name)
-        digest = hashlib.sha256(b"stand-in")
-        digest.update(np.ascontiguousarray(mesh.vertices, np.float64).tobytes())
-        digest.update(np.ascontiguousarray(mesh.faces, np.int64).tobytes())
-        return digest.hexdigest()
+        # of the program that makes them: to hash the mesh it would have to be built
+        return hashlib.sha256(f"{self.LABEL} {name} {_standins_code()} {version('manifold3d')}".encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _standins_code() -> str:
+    """sha256 of the modules that stand-ins are made by."""
+    here, digest = Path(__file__).parent, hashlib.sha256()
+    others = (here / "pieces.py", here / "splitting.py", here.parent / "geometry" / "mesh.py")
+    for path in (*sorted((here / "standins").glob("*.py")), *others):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 SourceKind = Literal["auto", "installed", "stand-in", "folder"]

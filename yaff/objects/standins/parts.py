@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Float
 from manifold3d import CrossSection, Manifold, Mesh64, OpType
 
+from yaff.objects.splitting import fitted_hull
+
 Array = np.ndarray
 Ring = Float[np.ndarray, "_ 3"]
 Pieces = tuple[Float[np.ndarray, "_ 3"], ...]
@@ -166,7 +168,8 @@ def vessel(
     """A hollow body of revolution about z, open at the top, from two profiles (radius, height), bottom to top.
 
     Both profiles begin at the radius where the flat bottom ends and have equally many points; the pieces are the
-    bottom's disc and, for each sector and each nearly straight run of the profile, a wedge of the wall.
+    bottom's disc and, for each sector and each nearly straight run of the profile, a wedge of the wall; where the run
+    bends, flattened to the wall's volume.
     """
     outline = [(0.0, outer[0][1]), *outer, *reversed(inner), (0.0, inner[0][1])]
     solid = CrossSection([np.array(outline)]).revolve(SIDES)
@@ -184,8 +187,13 @@ def vessel(
         profile = [*outer[first : last + 1], *inner[first : last + 1]]
         return _corners(np.array([[*(r * direction), z] for r, z in profile for direction in spoke]))
 
+    def stave(sector: int, first: int, last: int) -> Float[Array, "n 3"]:
+        links = [Manifold.hull_points(wedge(sector, k, k + 1)) for k in range(first, last)]
+        wall = Manifold.batch_boolean(links, OpType.Add)
+        return np.asarray(fitted_hull(wall).to_mesh().vert_properties[:, :3], np.float64)
+
     runs = _runs(len(outer), lambda first, last: Manifold.hull_points(wedge(0, first, last)).volume(), wall_join)
-    pieces += [wedge(sector, first, last) for sector in range(sectors) for first, last in runs]
+    pieces += [stave(sector, first, last) for sector in range(sectors) for first, last in runs]
     return Part(solid, tuple(pieces))
 
 
