@@ -96,7 +96,13 @@ def test_frames_hold_what_the_shards_hold(shards: ShardSet) -> None:
 
 
 class PublishedReader:
-    """Indexes the files as GanHand's dataset classes do: the paths, shapes and order they rely on, nothing else."""
+    """Indexes the files as GanHand's dataset classes do: the paths, shapes and order they rely on, nothing else.
+
+    Written after the published layout (``ycb_affordances_complete_scene``). What it checks: names of files and folders,
+    ``imgnames`` without pickles and with its newline, rows of the splits, object arrays by frame and object, 48 numbers
+    of a representation, types from 1, one plane a frame. What it does not: the published classes themselves, which are
+    not run here (they need images, manopth and the GanHand repository).
+    """
 
     def __init__(self, folder: Path, mode: str) -> None:
         self.data = folder / "data"
