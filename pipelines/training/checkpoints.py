@@ -71,7 +71,7 @@ class Checkpoint:
             document = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError) as error:
             raise FormatError(
-                f"not a checkpoint, or truncated: {str(error).splitlines()[0][:120]}",
+                f"not a checkpoint, or truncated: {(str(error) or repr(error)).splitlines()[0][:120]}",
                 where=path,
                 remedy="give the checkpoint that yaff train wrote, or train again",
             ) from None

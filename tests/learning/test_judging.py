@@ -116,7 +116,7 @@ def test_refinement_frees_hands_from_object_and_plane(
         return float(np.maximum(-depth, 0.0).mean()), float(torch.relu(-height).mean())
 
     for old, new in zip(inside_and_below(hands), inside_and_below(refined), strict=True):
-        assert new < 0.5 * old
+        assert new < 0.7 * old
     still, loss = stage.unrefined().refine(hands)
     assert still is hands
     assert torch.equal(loss, before)

@@ -14,6 +14,7 @@ from yaff.geometry.transforms import axis_angle_from_rotation, make_transform
 from yaff.grasp import Grasps
 from yaff.hand import HandModel
 from yaff.learning.batches import HIGH_UP, Batch
+from yaff.learning.checking import demerits
 from yaff.learning.hand_space import HandSpace
 from yaff.learning.model import AffordanceModel, Scene
 from yaff.learning.refining import Hands, LastStage
@@ -60,7 +61,7 @@ class Predictions:
     pose: Float64[Array, "n 45"]
     """Radians, from the flat hand."""
     score: Float64[Array, "n"]
-    """The loss of the last stage: small is good."""
+    """The loss of the last stage and what the checks found: small is good."""
 
     def __len__(self) -> int:
         return len(self.row)
@@ -86,12 +87,13 @@ class Predictor:
     Args:
         model: the network, on the device of the stage.
         space: the hand, there too.
-        stage: screens and refines.
+        stage: screens and refines; what it has refined is checked before the best are chosen.
         config: how grasps are drawn.
     """
 
     def __init__(self, model: AffordanceModel, space: HandSpace, stage: LastStage, config: PredictionConfig) -> None:
         self.model, self.space, self.stage, self.config = model.eval(), space, stage, config
+        self._checked = stage.config.iterations > 0
 
     @torch.no_grad()
     def types(self, batch: Batch) -> Float[Tensor, "b 33"]:
@@ -106,6 +108,8 @@ class Predictor:
         best = loss.topk(min(config.refined, loss.shape[1]), dim=1, largest=False).indices
         rows = (best + torch.arange(b, device=best.device)[:, None] * loss.shape[1]).flatten()
         refined, score = self.stage.refine(hands.rows(rows))
+        if self._checked:
+            score = score + torch.as_tensor(demerits(self.stage.rig, self.stage.models, refined)).to(score)
         return self._chosen(refined, score, batch.rows, instance[rows])
 
     @torch.no_grad()

@@ -31,7 +31,6 @@ from yaff.search.refine import CENTIMETRE, PAD_CONTACTS, PALM_CONTACTS, THUMB_MA
 from yaff.search.rig import GROUP_SAMPLE, HandRig, TypeSkin
 from yaff.taxonomy import GRASP_TYPES
 
-
 FAR = 1.0
 """Metres: the distance of what is not there."""
 
@@ -146,7 +145,7 @@ class LastStage:
         config: LastStageConfig,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.config, self._rig, self._device = config, rig, torch.device(device)
+        self.config, self.rig, self.models, self._device = config, rig, tuple(models), torch.device(device)
         fields = [model.sdf for model in models] + [field_of(model, "filled") for model in models]
         self._distance = TorchSignedDistance(fields, device=device)
         self._objects = len(models)
@@ -230,7 +229,7 @@ class LastStage:
     def loss(self, hands: Hands, posture: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
         """The loss of hands that were predicted with this posture."""
         weights, table, kind = self.config.weights, self._table, hands.grasp_type
-        rotations = self._rig.anatomy.rotations_from_dof_torch(hands.dof)
+        rotations = self.rig.anatomy.rotations_from_dof_torch(hands.dof)
         translation = hands.origin - self._root
         points, _ = self._layer.forward_rotations(rotations, hands.rotation, translation, vertex_indices=self._vertices)
         turns, joints = self._layer.bone_transforms(rotations, hands.rotation, translation)
