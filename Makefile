@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST_FLAGS ?=
 BUILD_FLAGS ?=
 
-.PHONY: setup demo test lint docs bench bench-scale bench-storage bench-real bench-search bench-annotator pictures clean
+.PHONY: setup demo test lint docs bench bench-scale bench-storage bench-real bench-search bench-annotator bench-learning pictures clean
 
 setup: $(STAMP)
 
@@ -55,6 +55,10 @@ bench-storage: setup
 # The review: a queue of 20,000, clients, a killed server; with BENCH_FLAGS="--library L --models DIR" spoiled thumbs too.
 bench-annotator: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.annotator $(BENCH_FLAGS)
+
+# Trainings on the real poses of YAFF_DATA with the library of bench-search, against what is asked. A quiet machine, an hour.
+bench-learning: setup
+	$(BIN)/python -m benchmarks.learning $(BENCH_FLAGS)
 
 # The pictures of the README, from the built-in hand and the stand-ins only.
 pictures: setup
