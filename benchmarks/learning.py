@@ -53,7 +53,7 @@ class Options:
     shards: Path | None = None
     """Shards that are there already; the library is not looked at then."""
     out: Path = Path("out/bench-learning")
-    config: Path = Path("configs/train.toml")
+    config: Path = Path("configs/training/small.toml")
     stride: int = 20
     """Every stride-th frame is projected."""
     minutes: float = 18.0

@@ -16,7 +16,7 @@ from yaff.errors import MissingFileError
 
 USAGE = """
 yaff train out/demo/shards --out runs/demo
-yaff train shards --config configs/train.toml --models YCB_Video_Dataset/models
+yaff train shards --config configs/training/small.toml --models YCB_Video_Dataset/models
 yaff train shards --out runs/held-out --data.held-out 025_mug 011_banana --optimiser.steps 2000
 """
 
