@@ -29,7 +29,7 @@ class Objects:
     models: Path | None = None
     """Folder of scanned meshes (NNN_name/textured_simple.obj); installed ones, else stand-ins, without it."""
     out: Path | None = None
-    """Draw them into this PNG."""
+    """Draw them into this PNG, with symmetry axes, dimensions and convex pieces."""
     json: bool = False
     """Print JSON instead of a table."""
 
@@ -56,11 +56,10 @@ def run(arguments: list[str]) -> int:
     columns = ["index", "object", "mass kg", "size mm", "symmetry", "faces", "shape from"]
     write_table("objects", columns, rows, as_json=options.json)
     if options.out is not None:
-        import numpy as np
+        from pipelines.loading import object_of
+        from pipelines.object_sheets import draw_objects
+        from pipelines.pictures import write_png
 
-        from pipelines.pictures import draw_meshes, sheet, write_png
-
-        direction = np.array([0.8, -1.0, 0.7])
-        pictures = [(draw_meshes([source.mesh(name)], direction, 220), name) for name in names]
-        write_png(options.out, sheet(pictures, min(7, len(pictures))))
+        recipe = object_recipe(section, options.models)
+        write_png(options.out, draw_objects([(object_of(name, recipe), known[name]) for name in names]))
     return 0

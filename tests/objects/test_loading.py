@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 from yaff.errors import InputError, MeshError, MissingFileError
 from yaff.geometry.transforms import apply
-from yaff.objects import FolderSource, MeshSource, ObjectModel, StandInSource, load_object
+from yaff.objects import Catalogue, FolderSource, MeshSource, ObjectModel, StandInSource, load_object
 from yaff.objects.pieces import union_volume
 from yaff.objects.sources import PiecewiseSource
 
@@ -151,17 +151,16 @@ def test_the_real_bowl_is_hollow(models: FolderSource, tmp_path: Path) -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("name", ["002_master_chef_can", "008_pudding_box", "051_large_clamp"])
+@pytest.mark.parametrize("name", [entry.name for entry in Catalogue.load().values() if entry.symmetries])
 def test_symmetries_leave_the_surface(name: str, models: FolderSource) -> None:
     from scipy.spatial import KDTree
 
     from yaff.geometry.mesh import watertight_solid
-    from yaff.objects import Catalogue
     from yaff.objects.surface import surface_samples
 
     solid, _ = watertight_solid(models.mesh(name), name)
     dense, _ = surface_samples(solid, 12000)
     tree = KDTree(dense)
-    for T in Catalogue.load()[name].symmetry_transforms(steps=5):
+    for T in Catalogue.load()[name].symmetry_transforms(steps=5)[1:]:
         gap, _ = tree.query(apply(T, dense[:1500]))
         assert gap.mean() < 0.003

@@ -13,8 +13,10 @@ from scipy.spatial import KDTree
 
 from yaff.errors import InputError
 from yaff.geometry import distance_field
+from yaff.geometry.mesh import watertight_solid
 from yaff.objects import Catalogue, FolderSource
-from yaff.objects.pieces import union_volume
+from yaff.objects.hollowing import cavity_of, hollowed
+from yaff.objects.pieces import PieceParameters, convex_pieces, union_volume
 from yaff.objects.standins import STANDINS, build_standin
 from yaff.objects.surface import surface_samples
 
@@ -64,17 +66,18 @@ def test_hollows_stay_open(name: str) -> None:
     assert not in_pieces(points, standin.pieces).any()
 
 
-@pytest.mark.parametrize("name", ["019_pitcher_base", "024_bowl", "025_mug"])
-def test_a_ball_falls_in_and_stays(name: str) -> None:
-    standin = build_standin(name)
-    middle = np.array(HOLLOWS[name][0])
+VESSELS = ("019_pitcher_base", "024_bowl", "025_mug")
+
+
+def ends_inside(pieces: tuple[np.ndarray, ...], bounds: np.ndarray, middle: np.ndarray) -> bool:
+    """Whether a ball of 2 cm dropped into a vessel made of the pieces lies on its floor after two seconds."""
     client = pybullet.connect(pybullet.DIRECT)
     try:
-        for piece in standin.pieces:
+        for piece in pieces:
             shape = pybullet.createCollisionShape(pybullet.GEOM_MESH, vertices=piece.tolist(), physicsClientId=client)
             pybullet.createMultiBody(0, shape, physicsClientId=client)
         ball = pybullet.createCollisionShape(pybullet.GEOM_SPHERE, radius=0.01, physicsClientId=client)
-        start = [middle[0] + 0.012, middle[1], float(standin.mesh.bounds[1, 2]) + 0.02]
+        start = [middle[0] + 0.012, middle[1], float(bounds[1, 2]) + 0.02]
         body = pybullet.createMultiBody(0.02, ball, basePosition=start, physicsClientId=client)
         pybullet.changeDynamics(body, -1, rollingFriction=1e-4, linearDamping=0.2, physicsClientId=client)
         pybullet.setGravity(0, 0, -9.81, physicsClientId=client)
@@ -83,9 +86,37 @@ def test_a_ball_falls_in_and_stays(name: str) -> None:
         position, _ = pybullet.getBasePositionAndOrientation(body, physicsClientId=client)
     finally:
         pybullet.disconnect(client)
-    bottom, top = standin.mesh.bounds[:, 2]
-    assert bottom + 0.009 < position[2] < bottom + 0.022 < top
-    assert np.hypot(position[0] - middle[0], position[1] - middle[1]) < 0.06
+    bottom = bounds[0, 2]
+    on_the_floor = bottom + 0.009 < position[2] < bottom + 0.022
+    return bool(on_the_floor and np.hypot(position[0] - middle[0], position[1] - middle[1]) < 0.06)
+
+
+@pytest.mark.parametrize("name", VESSELS)
+def test_a_ball_falls_in_and_stays(name: str) -> None:
+    standin = build_standin(name)
+    assert ends_inside(standin.pieces, standin.mesh.bounds, np.array(HOLLOWS[name][0]))
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", VESSELS)
+def test_scanned_vessels_are_opened_and_a_ball_falls_in(name: str, real_data: Path) -> None:
+    entry = Catalogue.load()[name]
+    solid, _ = watertight_solid(FolderSource(real_data / "YCB_Video_Dataset" / "models").mesh(name), name)
+    assert cavity_of(solid, entry) is entry.cavity
+    assert entry.cavity is not None
+    opened, note = hollowed(solid, entry.cavity)
+    assert (note is None) == (name == "024_bowl")  # its scan shows the inside
+    assert opened.is_watertight
+    assert_allclose(opened.bounds, solid.bounds, atol=0.012)  # the pitcher's lid goes
+    pieces = convex_pieces(opened, PieceParameters(), name, entry.cavity)
+    assert len(pieces) <= 64
+    assert 0.9 < union_volume(pieces) / opened.volume < 1.10
+    assert ends_inside(pieces, opened.bounds, np.array(HOLLOWS[name][0]))
+
+
+def test_a_mesh_of_another_size_is_not_opened() -> None:
+    ball = trimesh.creation.icosphere(radius=0.04)
+    assert cavity_of(ball, Catalogue.load()["025_mug"]) is None
 
 
 def test_unknown_name() -> None:

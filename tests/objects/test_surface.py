@@ -6,8 +6,9 @@ import numpy as np
 import trimesh
 from numpy.testing import assert_allclose
 
+from yaff.geometry import distance_field
 from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
-from yaff.objects.surface import farthest_first, mass_properties, surface_samples
+from yaff.objects.surface import farthest_first, mass_properties, surface_samples, thickness
 
 
 def test_cylinder_inertia() -> None:
@@ -61,3 +62,13 @@ def test_samples_follow_area() -> None:
 def test_farthest_first() -> None:
     line = np.stack([np.linspace(0, 1, 101), np.zeros(101), np.zeros(101)], axis=1)
     assert list(farthest_first(line, 3)) == [0, 100, 50]
+
+
+def test_thickness_of_a_ball_and_of_a_hollow_one() -> None:
+    outer = trimesh.creation.icosphere(subdivisions=4, radius=0.03)
+    inner = trimesh.creation.icosphere(subdivisions=4, radius=0.026)
+    inner.invert()
+    for mesh, expected in ((outer, 0.06), (trimesh.util.concatenate([outer, inner]), 0.004)):
+        points, normals = surface_samples(outer, 200)
+        field = distance_field.build(mesh, spacing=2e-3, margin=0.004)
+        assert_allclose(thickness(field, points, normals), expected, atol=4e-4)

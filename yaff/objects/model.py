@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from yaff.geometry.signed_distance import SignedDistanceGrid
 from yaff.objects.sources import MeshSource
+from yaff.objects.surface import thickness
 
 Array = np.ndarray
 
@@ -56,3 +57,8 @@ class ObjectModel:
     def visual(self) -> trimesh.Trimesh:
         """The mesh to look at, with its texture where there is one; read when first asked for."""
         return self.source.mesh(self.name)
+
+    @cached_property
+    def surface_thickness(self) -> Float[Array, "m"]:
+        """How far the solid reaches inward from each surface point, metres: the wall of a mug, the girth of a can."""
+        return thickness(self.sdf, self.surface_points, self.surface_normals)

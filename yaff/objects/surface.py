@@ -7,7 +7,12 @@ import trimesh
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
+from yaff.geometry.signed_distance import SignedDistanceGrid
+
 Array = np.ndarray
+
+_THIN = 2e-4  # metres: a wall is at least as thick
+_NEAREST, _STEPS = 5e-5, 200
 
 _SURPLUS = 4  # candidates for each point that is kept
 # n points in an area A with no two nearer than r, placed one by one until few more fit: n is about 0.5 A / r^2.
@@ -61,6 +66,24 @@ def _spaced(points: Float[Array, "n 3"], normals: Float[Array, "n 3"], count: in
             break
     kept = np.concatenate([np.flatnonzero(taken), np.flatnonzero(~taken)])
     return order[kept[:count]]
+
+
+def thickness(
+    field: SignedDistanceGrid, points: Float[Array, "n 3"], normals: Float[Array, "n 3"]
+) -> Float[Array, "n"]:
+    """How far the solid reaches inward from points of its surface, against their normals; metres.
+
+    Sphere tracing (Hart 1996) through the field, until the surface is met from within; to 0.1 mm or so.
+    """
+    travelled = np.full(len(points), _THIN)
+    alive = np.arange(len(points))
+    for _ in range(_STEPS):
+        depth = -field.distance(points[alive] - travelled[alive, None] * normals[alive])
+        alive, depth = alive[depth > _NEAREST], depth[depth > _NEAREST]
+        if len(alive) == 0:
+            break
+        travelled[alive] += depth
+    return travelled
 
 
 def farthest_first(points: Float[Array, "n 3"], count: int) -> Int[Array, "m"]:
