@@ -41,7 +41,7 @@ def made_up_components(orthonormal: bool) -> PoseComponents:
 
 
 @pytest.mark.parametrize("orthonormal", [True, False])
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(pose=poses, flat=st.booleans())
 def test_all_components_say_what_the_pose_says(orthonormal, pose, flat):
     components = made_up_components(orthonormal)
@@ -54,7 +54,7 @@ def test_all_components_say_what_the_pose_says(orthonormal, pose, flat):
     np.testing.assert_allclose(other - pose, added, atol=1e-8)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(coefficients=arrays(np.float64, (2, 7), elements=angles), count=st.integers(0, 7), orthonormal=st.booleans())
 def test_few_components_come_back_and_the_nearest_is_found(coefficients, count, orthonormal):
     components = made_up_components(orthonormal)
@@ -112,7 +112,7 @@ def test_keypoint_orders():
     np.testing.assert_array_equal(keypoints_from_mano(mano_from_keypoints(mano)), mano)
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(pose=poses, wrist=vectors, translation=vectors, shape=shapes)
 def test_mirrored_parameters_pose_the_mirrored_hand(pose, wrist, translation, shape):
     mirrored = mirror_parameters(pose, wrist, translation)
@@ -124,7 +124,7 @@ def test_mirrored_parameters_pose_the_mirrored_hand(pose, wrist, translation, sh
         np.testing.assert_array_equal(back, given_)
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(pose=poses, wrist=vectors, translation=vectors, shape=shapes)
 def test_wrist_about_the_origin(pose, wrist, translation, shape):
     roots = HAND.root(shape)
@@ -135,7 +135,7 @@ def test_wrist_about_the_origin(pose, wrist, translation, shape):
     np.testing.assert_allclose(about_root(wrist, position, roots), translation, atol=1e-15)
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(pose=poses, wrist=vectors, translation=vectors, shape=shapes, turn=vectors, shift=vectors)
 def test_a_hand_carried_to_another_camera(pose, wrist, translation, shape, turn, shift):
     T = make_transform(rotation_from_axis_angle(turn), shift)
@@ -157,7 +157,7 @@ def test_carrying_refuses_what_is_not_rigid():
         move_hand(2.0 * np.eye(4), np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(3))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(share=arrays(np.float64, (2, len(ANATOMY)), elements=st.floats(0, 1)))
 def test_anatomical_angles_come_back(share):
     dof = ANATOMY.lower + share * (ANATOMY.upper - ANATOMY.lower)
@@ -167,7 +167,7 @@ def test_anatomical_angles_come_back(share):
     assert ANATOMY.violations(ANATOMY.pose_from_dof(dof)).max() < 1e-7
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(pose=arrays(np.float64, (1, 45), elements=st.floats(-0.8, 0.8)), column=st.integers(0, len(ANATOMY) - 1))
 def test_off_the_anatomy_the_nearest_pose_is_found(pose, column):
     dof, missed = ANATOMY.dof_from_pose(pose)

@@ -16,7 +16,7 @@ from yaff.store.ycb_affordance_grasps import read_published_grasps
 LOW, HIGH = GRASPIT_LIMITS.T
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(arrays(np.float64, (3, 16), elements=st.floats(0.0, 1.0)))
 def test_round_trip_is_exact_for_what_graspit_can_do(share):
     dofs = LOW + share * (HIGH - LOW)
@@ -25,7 +25,7 @@ def test_round_trip_is_exact_for_what_graspit_can_do(share):
     assert missed.max() < 1e-7
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(arrays(np.float64, (1, 45), elements=st.floats(-0.6, 0.6)), st.integers(0, 3), st.integers(0, 1))
 def test_off_it_the_nearest_is_found(pose, finger, angle):
     """No angle of a base joint, moved a little either way, comes nearer; what is left is reported."""
