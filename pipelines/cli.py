@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "predict": Command("pipelines.commands.predict", "predict grasps of a frame or an object, and draw them"),
     "validate": Command("pipelines.commands.validate", "judge a dataset's own grasps, and corrupted copies of them"),
     "show": Command("pipelines.commands.show", "draw a grasp, a sheet of grasps, or an annotated frame"),
+    "view": Command("pipelines.commands.view", "look at a library or at shards in the browser"),
     "migrate": Command("pipelines.commands.migrate", "bring a dataset of an earlier version to this one"),
     "stats": Command("pipelines.commands.stats", "count what a library or a folder of shards holds"),
     "hand": Command("pipelines.commands.hand", "show or export the hand"),

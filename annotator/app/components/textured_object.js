@@ -22,6 +22,10 @@ export default class TexturedObject {
     const gltf = await loader.loadAsync(url);
     if (this.wanted !== url) return; // another object was chosen meanwhile
     this.clear();
+    gltf.scene.traverse((child) => {
+      // a GLB of plain colours has no material, and glTF's default is a metal, black where nothing is mirrored
+      if (child.material) Object.assign(child.material, { metalness: 0, roughness: 0.8 });
+    });
     this.mesh.add(gltf.scene);
     this.set_opacity(this.opacity);
   }
