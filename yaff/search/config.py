@@ -54,6 +54,8 @@ class RefinementConfig:
     """How many batches are tried while fewer grasps than wanted are verified."""
     promise: int = 3
     """A pair of which fewer refined hands than this came as far as the shakes, and none held, is given up."""
+    least_closed: int = 6
+    """Candidates of each batch that are closed even if their contacts seem too weak for the object."""
     reach: float = 0.015
     """Groups that must touch and are farther off than this after refinement will not touch, metres."""
 

@@ -1,9 +1,11 @@
-"""How hard a hand presses: which digits stand against which, and the torque of each joint."""
+"""What a type is to do: which digits press against which, how hard, and which way the object is pulled."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from yaff.objects import ObjectModel
 from yaff.search.config import SearchConfig
@@ -12,6 +14,22 @@ from yaff.taxonomy import GraspType
 
 Array = np.ndarray
 
+AXES = np.concatenate([np.eye(3), -np.eye(3)])[[0, 3, 1, 4, 2, 5]]
+"""The directions of :data:`yaff.grasp.SHAKE_DIRECTIONS`, object frame."""
+
+HAND_DIRECTIONS: Mapping[str, tuple[float, float, float]] = {
+    "distal": (-1.0, 0.0, 0.0),
+    "proximal": (1.0, 0.0, 0.0),
+    "palmar": (0.0, -1.0, 0.0),
+    "dorsal": (0.0, 1.0, 0.0),
+    "radial": (0.0, 0.0, 1.0),
+    "ulnar": (0.0, 0.0, -1.0),
+}
+"""The directions of :data:`yaff.taxonomy.table.DIRECTIONS` in the hand frame."""
+
+CARRIED = 0.5
+"""Cosine between an axis of the object and a carried direction from which the axis is tested; some axis always is."""
+
 
 def closing_torque(rig: HandRig, kind: GraspType, obj: ObjectModel, config: SearchConfig) -> Float[Array, "dof"]:
     """Torque of each joint, newton metres: each side of the opposition presses with the same force in all.
@@ -19,13 +37,8 @@ def closing_torque(rig: HandRig, kind: GraspType, obj: ObjectModel, config: Sear
     The force of a side is ``force_per_weight`` weights over the friction, shared by its digits, each kept within the
     limits per digit; a joint's torque is that force times its lever to the fingertip.
     """
-    physics = config.physics
-    wanted = physics.force_per_weight * obj.mass * physics.gravity / physics.friction
-    fingers, against_one = opposed(kind)
-    sides = _sides(kind)
-    # fingers against one thumb share its force, so that neither drives the other back; the palm yields to nobody
-    most = physics.most_force * (1 if against_one else fingers)
-    total = float(np.clip(wanted, physics.least_force * fingers, most))
+    physics, sides = config.physics, _sides(kind)
+    fingers, total = opposed(kind)[0], side_force(kind, obj, config)
     torque = np.full(len(rig.levers), physics.passive_torque)
     direction = rig.closing_direction(kind)
     for k, digit in enumerate(rig.digit_of_dof):
@@ -35,6 +48,30 @@ def closing_torque(rig: HandRig, kind: GraspType, obj: ObjectModel, config: Sear
     return torque
 
 
+def side_force(kind: GraspType, obj: ObjectModel, config: SearchConfig) -> float:
+    """With how much force each side of the opposition presses, newtons."""
+    physics = config.physics
+    wanted = physics.force_per_weight * obj.mass * physics.gravity / physics.friction
+    fingers, against_one = opposed(kind)
+    # fingers against one thumb share its force, so that neither drives the other back; the palm yields to nobody
+    most = physics.most_force * (1 if against_one else fingers)
+    return float(np.clip(wanted, physics.least_force * fingers, most))
+
+
+def most_side_force(kind: GraspType, config: SearchConfig) -> float:
+    """The most that each side of the opposition may press with, newtons: a single digit on one side limits both."""
+    fingers, against_one = opposed(kind)
+    return config.physics.most_digit_force * (1 if against_one else fingers)
+
+
+def directions_of(kind: GraspType, T_object_hand: Float[Array, "4 4"]) -> Int[Array, "_"]:
+    """Rows of :data:`AXES` in which a grasp is shaken: all, or those that its type is made to carry."""
+    if kind.test == "six_axes":
+        return np.arange(6)
+    carried = np.array([HAND_DIRECTIONS[name] for name in kind.carries]) @ T_object_hand[:3, :3].T
+    return np.flatnonzero((AXES @ carried.T).max(axis=1) > CARRIED)
+
+
 def too_heavy(kind: GraspType, obj: ObjectModel, config: SearchConfig) -> str:
     """Why friction cannot carry the object even if every digit presses as hard as it may; empty if it can.
 
@@ -42,9 +79,7 @@ def too_heavy(kind: GraspType, obj: ObjectModel, config: SearchConfig) -> str:
     side. Types that carry are not held by friction alone.
     """
     physics = config.physics
-    fingers, against_one = opposed(kind)
-    side = physics.most_digit_force * (1 if against_one else fingers)
-    most = 2.0 * physics.friction * side / physics.gravity
+    most = 2.0 * physics.friction * most_side_force(kind, config) / physics.gravity
     if obj.mass <= most or kind.test == "carry":
         return ""
     return f"{obj.name} weighs {obj.mass:.2f} kg, digits of {physics.most_digit_force:.0f} N hold {most:.2f} kg"

@@ -5,11 +5,10 @@ The planners, the import of published grasps and the proof of a person's edit al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from yaff.geometry.transforms import invert
 from yaff.grasp import Grasps, ReviewState, measure_grasps
@@ -21,7 +20,7 @@ from yaff.hand import HandModel
 from yaff.objects import ObjectModel
 from yaff.search.bodies import COLLISION_MARGIN
 from yaff.search.config import SearchConfig
-from yaff.search.grip import closing_torque
+from yaff.search.grip import closing_torque, directions_of
 from yaff.search.physics import HandWorld, Settled, Shaken
 from yaff.search.pregrasp import Pregrasp, find_pregrasp
 from yaff.search.propose import Candidates
@@ -32,19 +31,6 @@ Array = np.ndarray
 
 FORCE_SLACK = 1.05
 """A digit may press with so much more than its limit for a moment of a shake."""
-
-HAND_DIRECTIONS: Mapping[str, tuple[float, float, float]] = {
-    "distal": (-1.0, 0.0, 0.0),
-    "proximal": (1.0, 0.0, 0.0),
-    "palmar": (0.0, -1.0, 0.0),
-    "dorsal": (0.0, 1.0, 0.0),
-    "radial": (0.0, 0.0, 1.0),
-    "ulnar": (0.0, 0.0, -1.0),
-}
-"""The directions of :data:`yaff.taxonomy.table.DIRECTIONS` in the hand frame."""
-
-CARRIED = 0.5
-"""Cosine between an axis of the object and a carried direction from which the axis is tested; some axis always is."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +130,7 @@ class Judge:
         The direction in which most slipped comes first: what will not hold is soon known. With ``every_direction`` the
         shakes go on after one has failed, so that every measure is known; what failed before stays failed.
         """
-        physics, directions = self.config.physics, self.directions(attempt.T_object_hand)
+        physics, directions = self.config.physics, directions_of(self.kind, attempt.T_object_hand)
         directions = directions[np.argsort(-self._slips[directions], kind="stable")]
         shaken = world.shake(attempt.settled, directions.tolist(), every_direction=every_direction)
         if attempt.shaken is not None and not attempt.shaken.held:
@@ -154,14 +140,6 @@ class Judge:
         elif not attempt.fault and shaken.force > FORCE_SLACK * physics.most_digit_force:
             attempt = replace(attempt, fault=f"presses too hard: {shaken.force:.0f} N")
         return replace(attempt, shaken=shaken)
-
-    def directions(self, T_object_hand: Float[Array, "4 4"]) -> Int[Array, "_"]:
-        """Rows of :data:`SHAKE_DIRECTIONS` in which a grasp is shaken: all, or those that its type is made to carry."""
-        if self.kind.test == "six_axes":
-            return np.arange(6)
-        axes = np.concatenate([np.eye(3), -np.eye(3)])[[0, 3, 1, 4, 2, 5]]
-        carried = np.array([HAND_DIRECTIONS[name] for name in self.kind.carries]) @ T_object_hand[:3, :3].T
-        return np.flatnonzero((axes @ carried.T).max(axis=1) > CARRIED)
 
     def grasps(self, attempts: list[Attempt], provenance: list[str]) -> Grasps:
         """The attempts as grasps with pregrasp and every measure; VERIFIED, or for review with the reason."""

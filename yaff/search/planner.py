@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,10 +19,10 @@ from yaff.search.grip import too_heavy
 from yaff.search.harvest import Harvest
 from yaff.search.judge import Judge, make_rig
 from yaff.search.opposition import opposition_pairs
-from yaff.search.propose import propose
+from yaff.search.propose import Candidates, propose
 from yaff.search.refine import Refiner
 from yaff.search.rig import HandRig
-from yaff.search.screen import hopeless
+from yaff.search.screen import Screened, screen
 from yaff.taxonomy import GRASP_TYPES, GraspType
 
 Array = np.ndarray
@@ -107,16 +108,29 @@ def _search(
             harvest.tally["proposed"] += config.propose.candidates
             harvest.tally["refined"] += len(candidates)
             refined = refiner.refine(candidates)
-            good = np.ones(len(refined), bool)
-            for name, bad in hopeless(rig, kind, obj, refined, config).items():
-                if count := int((good & bad).sum()):
-                    harvest.tally["not closed: " + name] += count
-                good &= ~bad
-            rows = np.flatnonzero(good)
-            rows = rows[np.argsort(refined.score[rows], kind="stable")]
+            rows = _worth_closing(screen(rig, kind, obj, refined, config), refined, config, harvest.tally)
             harvest.test(world, refined.rows(rows), number * batch + rows)
             near = harvest.tally["held"] + harvest.tally["rejected: slipped"]
             if harvest.full or (not harvest.verified and near < config.refine.promise):
                 break
         harvest.explain(world)
     return ""
+
+
+def _worth_closing(screened: Screened, refined: Candidates, config: SearchConfig, tally: Counter[str]) -> Array:
+    """Rows to close, the most promising first; what is not closed is counted with the reason.
+
+    Where hardly any candidate can carry the object, those that come nearest to it are tried nevertheless.
+    """
+    good = np.ones(len(refined), bool)
+    for name, bad in screened.faults.items():
+        if count := int((good & bad).sum()):
+            tally["not closed: " + name] += count
+        good &= ~bad
+    rows = np.flatnonzero(good)
+    rows = rows[np.argsort(screened.strain[rows], kind="stable")]
+    count = max(int((screened.strain[rows] < 1.0).sum()), min(config.refine.least_closed, len(rows)))
+    if len(rows) > count:
+        tally["not closed: cannot carry it"] += len(rows) - count
+    rows = rows[:count]
+    return rows[np.argsort(refined.score[rows] + screened.strain[rows], kind="stable")]
