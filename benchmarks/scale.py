@@ -4,7 +4,7 @@ Needs YAFF_DATA (default ../shared/data), about 8 GB of disk in YAFF_BENCH_OUT (
 machine that does nothing else. Takes about fifteen minutes.
 
 Usage:
-    python -m benchmarks.scale [PART ...]       # write kills; both when none is given
+    python -m benchmarks.scale [PART ...]       # write memory kills; all when none is given
 """
 
 from __future__ import annotations
@@ -244,6 +244,19 @@ def _read_random(place: Place, folder: Path) -> None:
         place.add(what, ">= 50,000 rows/s", f"{rates[-1]:,.0f} rows/s (first time {rates[0]:,.0f})", rates[-1] >= 5e4)
 
 
+def memory(place: Place) -> None:
+    """Largest resident memory of any process, for more and more scenes."""
+    scenes = open_scenes(place.data / "ycb_video_poses.npz").scenes()
+    peaks: dict[int, int] = {}
+    for count in (1, len(scenes) // 4, len(scenes) // 2, len(scenes)):
+        with gone_afterwards(place.folder / f"scenes-{count}") as out:
+            peaks[count] = timed(place.command(out, "full", WORKERS, "--scenes", *map(str, scenes[:count]))).peak
+    words = ", ".join(f"{count}: {peak / GIGABYTE:.2f} GB" for count, peak in peaks.items())
+    quarter, whole = (peaks[count] for count in (len(scenes) // 4, len(scenes)))  # by then all objects are loaded
+    flat = whole < quarter + 0.2 * GIGABYTE and whole <= 1.5 * GIGABYTE
+    place.add("resident memory by number of scenes, full", "<= 1.5 GB, flat", words, flat)
+
+
 def kills(place: Place) -> None:
     """A build that is killed and taken up again."""
     scenes = ["--scenes", "0", "1", "20", "48", "54", "59", "--stride", "4"]
@@ -267,7 +280,7 @@ def _others(place: Place, seconds: float, before: tuple[float, float]) -> None:
     place.add("other programs meanwhile", "", f"{100 * share:.0f} % of the processor")
 
 
-PARTS: dict[str, Callable[[Place], None]] = {"write": write, "kills": kills}
+PARTS: dict[str, Callable[[Place], None]] = {"write": write, "memory": memory, "kills": kills}
 
 
 def main(names: list[str]) -> int:
