@@ -58,6 +58,8 @@ class Evaluate:
     """Shapes of the objects; "auto": those that the shards were made with, as far as they tell."""
     models: Path | None = None
     """Folder of the scanned meshes, where the shards are of these."""
+    dataset: Path | None = None
+    """The dataset that the shards were made from, for models that look at its images."""
     hand: HandSection = field(default_factory=HandSection)
     cache: Path | None = None
     """Folder for derived geometry; the user's cache folder when not set."""
@@ -86,7 +88,8 @@ def run(arguments: list[str]) -> int:
             where=options.checkpoint,
             remedy="train with --data.held-out NAME ..., or leave --held-out away",
         )
-    data = TrainingData.open(options.shards, ShapeOptions(options.source, options.models, options.hand, options.cache))
+    shapes = ShapeOptions(options.source, options.models, options.hand, options.cache, options.dataset)
+    data = TrainingData.open(options.shards, shapes)
     checkpoint.check_hand(data.shards.index.hand, options.shards)
     objects = held_out if options.held_out else options.objects
     if not objects and held_out:

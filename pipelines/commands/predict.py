@@ -75,10 +75,8 @@ def run(arguments: list[str]) -> int:
     from pipelines.training.checkpoints import Checkpoint
     from pipelines.training.data import ShapeOptions, TrainingData
     from pipelines.training.evaluation import Predictors
-    from yaff.learning.batches import BatchMaker
     from yaff.learning.predicting import PredictionConfig
     from yaff.learning.refining import LastStageConfig
-    from yaff.scene.recognise import open_scenes
     from yaff.scene.render import RenderMesh
     from yaff.search.config import SearchConfig
     from yaff.search.judge import make_rig
@@ -88,7 +86,8 @@ def run(arguments: list[str]) -> int:
     models = options.models
     if models is None and options.dataset is not None and (options.dataset / "models").is_dir():
         models = options.dataset / "models"
-    data = TrainingData.open(options.shards, ShapeOptions(options.source, models, options.hand, options.cache))
+    shapes = ShapeOptions(options.source, models, options.hand, options.cache, options.dataset)
+    data = TrainingData.open(options.shards, shapes)
     checkpoint.check_hand(data.shards.index.hand, options.shards)
     table = data.table("all")
     rows = _rows(table, options)
@@ -100,7 +99,7 @@ def run(arguments: list[str]) -> int:
         replace(LastStageConfig(), iterations=options.iterations),
         options.device,
     )
-    maker = BatchMaker(table, data.clouds, data.targets(table), checkpoint.config.observation, 1)
+    maker = data.maker(table, checkpoint.config.observation)
     answer = predictors.answer(maker, rows, options.seed)
     found, documents, hands = answer.predictions, [], []
     T_camera_hand = table.T_camera_object[found.row] @ found.T_object_hand
@@ -129,7 +128,7 @@ def run(arguments: list[str]) -> int:
     every = range(int(table.instance_start[frame]), int(table.instance_start[frame + 1]))
     objects = [RenderMesh(mesh_of(table.name(row), data.recipes.objects), table.T_camera_object[row]) for row in every]
     scene, number = int(table.scene[frame]), int(table.frame_number[frame])
-    photo = None if options.dataset is None else open_scenes(options.dataset).colour(scene, number)
+    photo = None if data.images is None else data.images.colour(scene, number)
     write_png(options.out, over_photo(objects, hands, table.intrinsics[frame], photo))
     if options.json:
         write_json({"scene": scene, "frame": number, "hand": dict(checkpoint.hand), "grasps": documents})

@@ -39,6 +39,8 @@ class Train:
     """Shapes of the objects; "auto": those that the shards were made with, as far as they tell."""
     models: Path | None = None
     """Folder of the scanned meshes, where the shards are of these."""
+    dataset: Path | None = None
+    """The dataset that the shards were made from, for models that look at its images."""
     hand: HandSection = field(default_factory=HandSection)
     cache: Path | None = None
     """Folder for derived geometry; the user's cache folder when not set."""
@@ -61,7 +63,7 @@ def run(arguments: list[str]) -> int:
     from pipelines.training.loop import Trainer
     from yaff.store.atomic import build_lock
 
-    shapes = ShapeOptions(options.source, options.models, options.hand, options.cache)
+    shapes = ShapeOptions(options.source, options.models, options.hand, options.cache, options.dataset)
     with build_lock(options.out):
         trainer = Trainer(TrainingData.open(options.shards, shapes), options.settings, options.out)
         result = trainer.run(default_progress())

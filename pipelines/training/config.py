@@ -105,6 +105,11 @@ class TrainConfig:
                 f"model.centres is {self.model.centres}, observation.points {self.observation.points}",
                 remedy="no more centres than points",
             )
+        if self.model.image != (self.observation.crop > 0):
+            raise ConfigError(
+                f"model.image is {self.model.image}, observation.crop {self.observation.crop}",
+                remedy="set both (--model.image --observation.crop 64), or neither",
+            )
 
 
 DECIDES = ("data", "observation", "model", "loss", "optimiser")

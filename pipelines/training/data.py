@@ -12,11 +12,15 @@ from pipelines.folders import objects_folder
 from pipelines.loading import Recipes, hand_of, installed_names, object_of, recipes_of
 from yaff.errors import InputError
 from yaff.hand import HandModel
+from yaff.learning.batches import BatchMaker
 from yaff.learning.clouds import ObjectClouds
+from yaff.learning.config import ObservationConfig
 from yaff.learning.instances import InstanceTable
 from yaff.learning.targets import GraspTargets
 from yaff.objects import ObjectModel
 from yaff.objects.sources import SourceKind
+from yaff.scene.frames import SceneReader
+from yaff.scene.recognise import open_scenes
 from yaff.store.reading import ShardSet
 
 
@@ -28,6 +32,8 @@ class ShapeOptions:
     models: Path | None = None
     hand: HandSection = field(default_factory=HandSection)
     cache: Path | None = None
+    dataset: Path | None = None
+    """The dataset that the shards were made from, for its images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +45,8 @@ class TrainingData:
     hand: HandModel
     models: tuple[ObjectModel, ...]
     """By slot."""
+    images: SceneReader | None = None
+    """Where its images are."""
 
     @classmethod
     def open(cls, folder: Path, options: ShapeOptions) -> TrainingData:
@@ -69,7 +77,8 @@ class TrainingData:
                 where=folder,
                 remedy="give the meshes they were made with: --models DIR, or --source stand-in",
             )
-        return cls(shards, recipes, hand, models)
+        images = None if options.dataset is None else open_scenes(options.dataset)
+        return cls(shards, recipes, hand, models, images)
 
     @cached_property
     def clouds(self) -> ObjectClouds:
@@ -84,6 +93,14 @@ class TrainingData:
     def targets(self, table: InstanceTable) -> GraspTargets:
         """What training needs of the table's grasps."""
         return GraspTargets.of(table, self.hand, self.models)
+
+    def maker(self, table: InstanceTable, observation: ObservationConfig, grasps: int = 1) -> BatchMaker:
+        """Batches of a table's instances.
+
+        Raises:
+            ConfigError: images are to be looked at, and the dataset was not given.
+        """
+        return BatchMaker(table, self.clouds, self.targets(table), observation, grasps, self.images)
 
 
 def recipes_for(shards: ShardSet, options: ShapeOptions) -> Recipes:

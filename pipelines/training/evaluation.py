@@ -94,7 +94,7 @@ class Evaluation:
                 where=data.shards.folder,
                 remedy="other objects, or another split",
             )
-        self.maker = BatchMaker(self.table, data.clouds, data.targets(self.table), observation, 1)
+        self.maker = data.maker(self.table, observation)
         self.rows = evenly_drawn(self.table, config.instances, config.seed)
 
     @cached_property
@@ -159,7 +159,7 @@ class Evaluation:
         section, count = checkpoint.config.data, self.config.prediction.grasps
         training = self.data.table(section.split, section.types, section.min_visibility)
         training = training.without(section.held_out) if section.held_out else training
-        maker = BatchMaker(training, self.data.clouds, self.data.targets(training), self.maker.config, 1)
+        maker = self.data.maker(training, self.maker.config)
         baselines = Baselines(maker, self.rig.anatomy, count, self.config.seed)
 
         def bound(method: Callable[[Batch], Answer]) -> Callable[[], Answer]:

@@ -96,7 +96,7 @@ class Trainer:
                 remedy="another split or fewer held-out objects, or project more frames",
             )
         targets, seed = data.targets(table), config.optimiser.seed
-        make = (data.clouds, targets, config.observation, config.optimiser.grasps)
+        make = (data.clouds, targets, config.observation, config.optimiser.grasps, data.images)
         self.maker = BatchMaker(self.train_table, *make)
         self.validation_maker = BatchMaker(self.validation_table, *make)
         self.epochs = Epochs(self.train_table.rows, config.optimiser.batch, seed)

@@ -140,6 +140,7 @@ def test_what_stands_before_an_object_hides_it(boxes: list[ObjectModel]) -> None
             np.array([[[500.0, 0.0, 320.0], [0.0, 500.0, 240.0], [0.0, 0.0, 1.0]]]),
             np.array([640, 480]),
             True,
+            np.zeros((1, clouds.points.shape[1]), bool),
             0.5,
             np.array([5]),
             seen,

@@ -230,6 +230,7 @@ def test_nothing_to_learn_from(data: TrainingData, tmp_path: Path) -> None:
         lambda: RunSection(checkpoint_every=0),
         lambda: RunSection(patience=-1),
         lambda: TrainConfig(observation=ObservationConfig(points=64), model=replace(SMALL, centres=65)),
+        lambda: TrainConfig(model=replace(SMALL, image=True)),
         lambda: EvaluationConfig(instances=0),
     ],
 )

@@ -24,6 +24,7 @@ from yaff.errors import ConfigError
 from yaff.geometry.transforms import apply, invert
 from yaff.learning.clouds import ObjectClouds
 from yaff.learning.config import ObservationConfig
+from yaff.learning.images import ImageSource, colour_crops, hidden_by_depth
 from yaff.learning.instances import InstanceTable
 from yaff.learning.observing import observe
 from yaff.learning.targets import GraspTargets
@@ -46,6 +47,8 @@ class Batch:
     """The object, of the clouds."""
     points: Float[Tensor, "b n 8"]
     """See :data:`FEATURES`; the object's points first, in the order of its cloud."""
+    image: Float[Tensor, "b 4 s s"]
+    """Crop of the colour image (:func:`yaff.learning.images.colour_crops`); without pixels where none is asked for."""
     T_net_object: Float[Tensor, "b 4 4"]
     T_camera_net: Float[Tensor, "b 4 4"]
     height: Float[Tensor, "b"]
@@ -79,6 +82,11 @@ class BatchMaker:
         targets: of the table's grasps.
         config: what is shown.
         grasps: how many grasps are drawn for each instance.
+        images: the dataset's images, for configurations that look at them.
+
+    Raises:
+        ConfigError: images are to be looked at, and none are given.
+        InputError: an object of the dataset has no shape here.
     """
 
     def __init__(
@@ -88,7 +96,14 @@ class BatchMaker:
         targets: GraspTargets,
         config: ObservationConfig,
         grasps: int = 8,
+        images: ImageSource | None = None,
     ) -> None:
+        if images is None and (config.depth or config.crop):
+            raise ConfigError(
+                "observation.depth or observation.crop asks for images, and none are given",
+                remedy="give the dataset that the shards were made from: --dataset DIR",
+            )
+        self.images = images
         clouds.slots({name: index for name, index in table.objects.items() if index in set(table.object_index)})
         self.table, self.clouds, self.targets, self.config, self.grasps = table, clouds, targets, config, grasps
         self._size = np.array(config.image_size, np.int64)
@@ -106,7 +121,9 @@ class BatchMaker:
         n = len(rows)
         slot = self.clouds.slot_of_index[table.object_index[rows]]
         T_camera_object = table.T_camera_object[rows]
-        symmetry = self._symmetries(slot, rows, rng) if augment else np.tile(np.eye(4), (n, 1, 1))
+        # a picture does not move with what stands in it
+        moves = augment and not (config.depth or config.crop)
+        symmetry = self._symmetries(slot, rows, rng) if moves else np.tile(np.eye(4), (n, 1, 1))
         start, others = self._neighbours(rows)
         owner = np.repeat(np.arange(n), np.diff(start))
         moved = T_camera_object @ symmetry @ invert(T_camera_object)
@@ -126,6 +143,7 @@ class BatchMaker:
             table.intrinsics[table.frame[rows]],
             self._size,
             config.occlusion,
+            self._hidden(rows),
             config.reach,
             rng.integers(0, 2**62, n),
             seen,
@@ -150,6 +168,10 @@ class BatchMaker:
         if augment and config.noise:
             features[..., :3] += config.noise * rng.standard_normal((*features.shape[:2], 3), np.float32)
 
+        image = self._crops(rows)
+        if augment and config.crop:
+            image[:, :3] = (image[:, :3] + rng.normal(0.0, 0.1, (n, 3, 1, 1)).astype(np.float32)) * image[:, 3:]
+
         def tensor(values: Array) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(values, np.float32))
 
@@ -157,6 +179,7 @@ class BatchMaker:
             rows=torch.from_numpy(rows),
             slot=torch.from_numpy(slot),
             points=torch.from_numpy(features),
+            image=torch.from_numpy(image),
             T_net_object=tensor(T_net_object),
             T_camera_net=tensor(invert(T_net_camera)),
             height=tensor(height),
@@ -168,6 +191,16 @@ class BatchMaker:
             dof=tensor(self.targets.dof[drawn]),
             contact=tensor(contact[..., 0, :]),
         )
+
+    def _hidden(self, rows: Int64[Array, "b"]) -> Bool[Array, "b p"]:
+        if self.images is None or not self.config.depth:
+            return np.zeros((len(rows), self.clouds.points.shape[1]), bool)
+        return hidden_by_depth(self.images, self.table, self.clouds, rows)
+
+    def _crops(self, rows: Int64[Array, "b"]) -> Float32[Array, "b 4 s s"]:
+        if self.images is None or not self.config.crop:
+            return np.zeros((len(rows), 4, 0, 0), np.float32)
+        return colour_crops(self.images, self.table, self.clouds, rows, self.config.crop)
 
     def _drawn(self, rows: Int64[Array, "b"], rng: np.random.Generator) -> Int64[Array, "b k"]:
         placement = self.table.placement[rows]

@@ -21,6 +21,11 @@ class ObservationConfig:
     """Whether only the points that the camera sees are shown: not the far side, nor what others hide."""
     noise: float = 0.001
     """Standard deviation by which points are displaced in training, metres."""
+    depth: bool = False
+    """Whether measured depth decides what is seen, too, in frames that have it: what stands in front need not be among
+    the objects. Needs the dataset's images."""
+    crop: int = 0
+    """Side of the crop of the colour image, pixels; 0 for none. Needs the dataset's images."""
     image_size: tuple[int, int] = (640, 480)
     """Points outside are not seen, pixels."""
 
@@ -29,6 +34,8 @@ class ObservationConfig:
             raise ConfigError(
                 f"observation.points is {self.points} and clutter {self.clutter}", remedy="64 and 1 at the least"
             )
+        if self.crop and self.crop < 16:
+            raise ConfigError(f"observation.crop is {self.crop}", remedy="16 or more, or 0 for none")
         if self.reach <= 0.0 or self.noise < 0.0:
             raise ConfigError("observation.reach must be positive, observation.noise not negative")
 
@@ -47,6 +54,8 @@ class ModelConfig:
     """Points taken in round each centre."""
     layers: int = 2
     """Of attention between the centres."""
+    image: bool = False
+    """Whether a crop of the colour image (``observation.crop``) is looked at, too."""
     flow_width: int = 256
     flow_layers: int = 4
     dropout: float = 0.2

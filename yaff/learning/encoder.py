@@ -89,6 +89,24 @@ class PointEncoder(nn.Module):
         return centres, x, self.pooled(torch.cat([x.amax(1), x.mean(1)], -1))
 
 
+class ImageEncoder(nn.Module):
+    """Features of a crop of the colour image, to be added to those of the whole object; nothing at the start."""
+
+    def __init__(self, whole: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, after in pairwise((4, 16, 32, 64, 64)):
+            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.GELU()]
+        self.layers, self.leave = nn.Sequential(*layers), nn.Linear(64, whole)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, image: Float[Tensor, "b 4 s s"]) -> Float[Tensor, "b g"]:
+        # a frame without an image says nothing
+        there = (image[:, 3].amax((1, 2)) > 0.0).to(image.dtype)
+        return self.leave(self.layers(image).mean((2, 3))) * there[:, None]
+
+
 def gathered(values: Float[Tensor, "b n w"], rows: Int[Tensor, "b c k"]) -> Float[Tensor, "b c k w"]:
     """Rows of each batch entry's values."""
     b, c, k = rows.shape

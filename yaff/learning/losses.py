@@ -56,7 +56,7 @@ class Losses(nn.Module):
         """
         config, narrow = self.config, torch.autocast(batch.points.device.type, torch.bfloat16, enabled=self.narrow)
         with narrow:
-            scene = model(batch.points)
+            scene = model(batch.points, batch.image)
         losses = {"types": self._types(scene, batch)}
         centre, losses["places"] = self._places(scene, batch, generator)
         b, k = centre.shape

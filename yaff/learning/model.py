@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from yaff.learning.config import ModelConfig
-from yaff.learning.encoder import PointEncoder
+from yaff.learning.encoder import ImageEncoder, PointEncoder
 from yaff.learning.hand_space import DECIMETRE
 from yaff.store.columns import TYPES
 
@@ -84,6 +84,7 @@ class AffordanceModel(nn.Module):
         super().__init__()
         self.config, self.vector = config, vector
         self.encoder = PointEncoder(config.width, config.whole, config.centres, config.neighbours, config.layers)
+        self.image_encoder = ImageEncoder(config.whole) if config.image else None
         self.types = nn.Sequential(
             nn.Dropout(config.dropout), nn.Linear(config.whole, config.whole), nn.GELU(), nn.Linear(config.whole, TYPES)
         )
@@ -92,9 +93,11 @@ class AffordanceModel(nn.Module):
         self.type_embedding = nn.Embedding(TYPES, 32)
         self.flow = Flow(config.flow_width, config.flow_layers, vector, config.width + config.whole + 32)
 
-    def forward(self, points: Float[Tensor, "b n 8"]) -> Scene:
-        """What there is to grasp, and where."""
+    def forward(self, points: Float[Tensor, "b n 8"], image: Float[Tensor, "b 4 s s"] | None = None) -> Scene:
+        """What there is to grasp, and where; the image is looked at by a model that was made for one."""
         centres, local, whole = self.encoder(points)
+        if self.image_encoder is not None and image is not None:
+            whole = whole + self.image_encoder(image)
         each = self.place(torch.cat([local, whole[:, None].expand(-1, local.shape[1], -1)], -1))
         place = torch.einsum("tw,bcw->btc", self.place_of_type.weight, each) / math.sqrt(self.config.width)
         return Scene(centres, local, whole, self.types(whole), place)

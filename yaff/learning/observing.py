@@ -7,7 +7,7 @@ those that face the camera and lie nearest are seen. No image is rendered: a few
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from yaff.geometry.compiled import compiled, inlined
 
@@ -43,6 +43,7 @@ def observe(
     intrinsics: Float[Array, "b 3 3"],
     image_size: Int[Array, "2"],
     occlusion: bool,
+    hidden: Bool[Array, "b p"],
     reach: float,
     seeds: Int[Array, "b"],
     object_out: Float[Array, "b k 6"],
@@ -52,7 +53,7 @@ def observe(
     """Points and normals (camera frame, metres) of each instance and of what stands within ``reach`` of it.
 
     Writes ``k`` points of the object, in the order of the cloud, and up to ``m`` of its neighbours. Without
-    ``occlusion`` the points are of the whole surface.
+    ``occlusion`` the points are of the whole surface. ``hidden`` are points that something else is known to hide.
     """
     count, wanted, most = points.shape[1], object_out.shape[1], clutter_out.shape[1]
     place = np.empty((count, 6), np.float32)
@@ -114,7 +115,7 @@ def observe(
                 px = K[0, 0] * place[i, 0] / depth + K[0, 2]
                 py = K[1, 1] * place[i, 1] / depth + K[1, 2]
                 inside = -0.5 <= px <= image_size[0] - 0.5 and -0.5 <= py <= image_size[1] - 0.5
-                seen[i] = towards and inside and place[i, 2] <= buffer[cell[i]] + SLACK
+                seen[i] = towards and inside and not hidden[b, i] and place[i, 2] <= buffer[cell[i]] + SLACK
                 visible += seen[i]
                 facing += towards
             if visible < LEAST_SEEN:

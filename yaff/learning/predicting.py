@@ -98,7 +98,7 @@ class Predictor:
     @torch.no_grad()
     def types(self, batch: Batch) -> Float[Tensor, "b 33"]:
         """Probability that each type is feasible."""
-        return torch.sigmoid(self.model(batch.points).type_logits)
+        return torch.sigmoid(self.model(batch.points, batch.image).type_logits)
 
     def predict(self, batch: Batch, generator: torch.Generator) -> Predictions:
         """Grasps of a batch, drawn with a generator on the processor."""
@@ -116,7 +116,7 @@ class Predictor:
     def _drawn(self, batch: Batch, generator: torch.Generator) -> tuple[Hands, Int[Tensor, "n"]]:
         """Hands in the object frames, ``drawn`` of each instance one after the other."""
         config, device = self.config, batch.points.device
-        scene: Scene = self.model(batch.points)
+        scene: Scene = self.model(batch.points, batch.image)
         b, n = len(batch), config.drawn
         likely, which = torch.sigmoid(scene.type_logits).topk(config.types, dim=1)
         kind = which.gather(1, _draw(likely**2, n, generator)).flatten()
