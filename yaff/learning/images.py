@@ -82,8 +82,8 @@ def hidden_by_depth(
             finite = np.isfinite(pixels).all(1)
             whole = np.rint(np.where(finite[:, None], pixels, -1.0)).astype(np.int64)
             column, line = whole[:, 0], whole[:, 1]
-            within: list[Array] = [finite, line >= 0, line < depth.shape[0], column >= 0, column < depth.shape[1]]
-            there = np.stack(within).all(axis=0)
+            within = [finite, line >= 0, line < depth.shape[0], column >= 0, column < depth.shape[1]]
+            there = np.array(within).all(axis=0)
             measured = depth[np.clip(line, 0, depth.shape[0] - 1), np.clip(column, 0, depth.shape[1] - 1)]
             result[k] = there & (far > np.where(np.isfinite(measured), measured, np.inf) + SLACK)
     return result
