@@ -87,8 +87,9 @@ class PhysicsConfig:
     opening: float = 0.03
     """How far the fingers open from the refined posture before they close, radians."""
     squeeze: float = 0.35
-    """How far beyond the refined posture the fingers may close until they meet the held object, radians."""
-    press: float = 0.1
+    """How far beyond the refined posture the fingers may close until they meet the held object, radians; a joint stops
+    once something touches that it moves."""
+    press: float = 0.05
     """How far beyond where they met it the fingers are asked to press, radians."""
     armature: float = 1e-4
     """Inertia of each link about its axes, as if of the tendons that drive it; the solver needs it to press with the

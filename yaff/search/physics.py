@@ -34,6 +34,9 @@ Array = np.ndarray
 FORCE_CHECKS, FORCE_AIM = 3, 0.95
 """How often a closed hand that presses too hard is eased, and to what share of the limit: a shake adds some."""
 
+REACH_CHECK = 3
+"""Steps between looks at which fingers touch, while the hand closes."""
+
 HELD_MASS = 100.0
 """Mass of the object while the fingers come to it, kilograms: it is held, and nothing pushes it away."""
 
@@ -238,10 +241,9 @@ class HandWorld:
         start = self._body_pose()
         # another hand or a table holds the object while the fingers come to it
         self._weigh(HELD_MASS)
-        self._drive(target, torque)
-        self._rest(config.reach_time)
-        # from where they met it, each presses on by so much at the most: the side that wins stops soon
         way = target - dof
+        target = self._reach(target, torque)
+        # from where they met it, each presses on by so much at the most: the side that wins stops soon
         share = way / max(np.abs(way).max(), 1e-9)
         pressed = np.clip(self._angles() + config.press * share, *self._limits)
         target = np.where(way != 0.0, pressed, target)
@@ -276,6 +278,33 @@ class HandWorld:
             state=state,
         )
 
+    def _reach(self, target: Array, torque: Array) -> Array:
+        """Close on the held object; returns where the joints are to stay, radians.
+
+        A joint stops once something touches that it moves. What lies farther out on the same finger closes on, so that
+        a finger wraps round what its root has met.
+        """
+        target, link = target.copy(), np.arange(len(self._links))
+        moving, calm = np.ones(len(target), bool), 0
+        self._drive(target, torque)
+        for step in range(round(self.config.reach_time / self.config.time_step)):
+            self._step_slowed()
+            if step % REACH_CHECK != REACH_CHECK - 1:
+                continue
+            touched = np.zeros(len(target), bool)
+            for point in pybullet.getContactPoints(self._hand, self._body, physicsClientId=self._client):
+                if point[9] > 0.0 and point[3] != PALM:
+                    touched |= (self._digit_of_link == self._digit_of_link[point[3]]) & (link <= point[3])
+            fresh = touched & moving
+            if fresh.any():
+                target = np.where(fresh, self._angles(), target)
+                moving &= ~touched
+                self._drive(target, torque)
+            calm = calm + 1 if self._fastest() < 0.1 else 0
+            if calm >= 2:
+                break
+        return target
+
     def _weigh(self, mass: float) -> None:
         """Give the object another mass, its inertia in proportion."""
         moments = self._moments * (mass / self._object.mass)
@@ -283,20 +312,28 @@ class HandWorld:
         pybullet.changeDynamics(mass=mass, **change)
         pybullet.changeDynamics(localInertiaDiagonal=moments.tolist(), **change)
 
+    def _step_slowed(self) -> tuple[Sequence[float], Sequence[float]]:
+        """One step, after which the object loses a share of its velocity; what it had is returned."""
+        pybullet.stepSimulation(physicsClientId=self._client)
+        linear, angular = pybullet.getBaseVelocity(self._body, physicsClientId=self._client)
+        slowed = 1.0 - self.config.closing_drag
+        pybullet.resetBaseVelocity(
+            self._body, [slowed * v for v in linear], [slowed * v for v in angular], physicsClientId=self._client
+        )
+        return linear, angular
+
+    def _fastest(self) -> float:
+        """Speed of the fastest joint, radians per second."""
+        states = pybullet.getJointStates(self._hand, self._links, physicsClientId=self._client)
+        return max(abs(state[1]) for state in states)
+
     def _rest(self, time: float, start: Array | None = None) -> None:
         """Go on until fingers and object rest, at most ``time`` seconds, or the object is far from ``start``."""
         calm = 0
         for step in range(round(time / self.config.time_step)):
-            pybullet.stepSimulation(physicsClientId=self._client)
-            linear, angular = pybullet.getBaseVelocity(self._body, physicsClientId=self._client)
-            slowed = 1.0 - self.config.closing_drag
-            pybullet.resetBaseVelocity(
-                self._body, [slowed * v for v in linear], [slowed * v for v in angular], physicsClientId=self._client
-            )
+            linear, angular = self._step_slowed()
             if step % 8 == 7:
-                states = pybullet.getJointStates(self._hand, self._links, physicsClientId=self._client)
-                fastest = max(abs(s[1]) for s in states)
-                resting = np.linalg.norm(linear) < 0.005 and np.linalg.norm(angular) < 0.1 and fastest < 0.1
+                resting = np.linalg.norm(linear) < 0.005 and np.linalg.norm(angular) < 0.1 and self._fastest() < 0.1
                 calm = calm + 1 if resting else 0
                 if calm >= 2:
                     break
