@@ -16,7 +16,7 @@ from yaff.hand import HandModel
 from yaff.objects import ObjectModel
 from yaff.search import SearchConfig, make_rig
 from yaff.search.propose import Candidates
-from yaff.search.proving import prove_grasp
+from yaff.search.proving import first_that_holds, prove_grasp
 from yaff.search.refine import Refiner
 from yaff.taxonomy import GRASP_TYPES
 
@@ -30,6 +30,12 @@ SNAPS: Mapping[str, tuple[str, ...]] = {
     "hand": ("",),
 }
 """What may move in a snap: prefixes of degrees of freedom."""
+
+TRIED = 6
+"""Snapped postures that are put to physics at the most; each takes about half a second."""
+
+APART = 0.1
+"""Two postures are the same where no degree of freedom differs by so much, radians, and no wrist by 2 mm or so much."""
 
 
 def snap_freedoms(names: Sequence[str], what: Sequence[str]) -> np.ndarray:
@@ -109,8 +115,9 @@ class Prover:
     ) -> GraspState:
         """Refine a grasp with only some of it free, so that the type's patches come to lie on the object.
 
-        Several postures of what is free are tried, from where it is to where the type has it, because a thumb on the
-        wrong side of an edge does not find its way by gradient alone; the one with the smallest loss is taken.
+        Several postures of what is free are refined, from where it is to where the type has it, because a thumb on the
+        wrong side of an edge does not find its way by gradient alone. Those that end apart are put to the test of
+        physics, the smallest loss first; the first that passes is taken, and the smallest loss where none does.
 
         Args:
             object_name: the object.
@@ -132,9 +139,25 @@ class Prover:
         if report:
             report("refining")
         candidates = Candidates(np.repeat(T[None], len(dof), axis=0), dof, dof, np.zeros(len(dof)))
-        refiner = Refiner(rig, kind, self._object(object_name), self._config.refine)
+        obj, config = self._object(object_name), self._config
+        refiner = Refiner(rig, kind, obj, config.refine)
         refined = refiner.refine(candidates, free_dof=free, free_wrist="wrist" in what)
-        best = int(refined.score.argmin())
-        moved = {name: float(refined.dof[best, k]) for k, name in enumerate(editor.anatomy.names) if free[k]}
+        chosen = refined.rows(_apart(refined))
+        best = first_that_holds(rig, obj, state.grasp_type, chosen, config, report) or 0
+        moved = {name: float(chosen.dof[best, k]) for k, name in enumerate(editor.anatomy.names) if free[k]}
         snapped = editor.with_dof(state, moved)
-        return editor.with_wrist(snapped, refined.T_object_hand[best]) if "wrist" in what else snapped
+        return editor.with_wrist(snapped, chosen.T_object_hand[best]) if "wrist" in what else snapped
+
+
+def _apart(refined: Candidates) -> np.ndarray:
+    """Rows that differ from each other, the smallest loss first, :data:`TRIED` at the most."""
+    kept: list[int] = []
+    for row in np.argsort(refined.score, kind="stable"):
+        bent = np.abs(refined.dof[kept] - refined.dof[row]).max(axis=1, initial=0.0)
+        moved = np.abs(refined.T_object_hand[kept] - refined.T_object_hand[row])
+        far = (bent > APART) | (moved[:, :3, 3].max(axis=1, initial=0.0) > 0.002)
+        if (far | (moved[:, :3, :3].max(axis=(1, 2), initial=0.0) > APART)).all():
+            kept.append(int(row))
+        if len(kept) == TRIED:
+            break
+    return np.array(kept)

@@ -70,3 +70,37 @@ def prove_grasp(
     grasps = judge.grasps([tested], [f"contact/{grasp_type}/0"])
     held = tested.shaken is not None and tested.shaken.held
     return Proof(grasps, held and bool(grasps.review_state[0] == ReviewState.VERIFIED), tested.conforms)
+
+
+def first_that_holds(
+    rig: HandRig,
+    obj: ObjectModel,
+    grasp_type: int,
+    candidates: Candidates,
+    config: SearchConfig,
+    report: Callable[[str], None] | None = None,
+) -> int | None:
+    """The first of some candidates that would be verified, and ``None`` where none is; the rest is not tried.
+
+    Args:
+        rig: the hand.
+        obj: the object.
+        grasp_type: Feix number.
+        candidates: in the order in which they are tried.
+        config: the whole configuration of the search.
+        report: told what is being done; may raise to stop.
+
+    Raises:
+        PhysicsError: PyBullet could not make hand or object.
+    """
+    say = report or (lambda stage: None)
+    judge = Judge(rig, GRASP_TYPES[grasp_type], obj, config)
+    with judge.world() as world:
+        for k in range(len(candidates.dof)):
+            say(f"trying {k + 1} of {len(candidates.dof)}")
+            (attempt,) = judge.close(world, candidates.rows(np.array([k])))
+            if attempt.fault:
+                world.forget(attempt.settled)
+            elif judge.shake(world, attempt).held:
+                return k
+    return None
