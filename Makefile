@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST_FLAGS ?=
 BUILD_FLAGS ?=
 
-.PHONY: setup demo test lint docs bench bench-scale bench-storage bench-real bench-search bench-annotator bench-learning pictures clean
+.PHONY: setup demo test lint docs wheel bench bench-scale bench-storage bench-real bench-search bench-annotator bench-learning pictures clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,12 @@ lint: setup
 # The documentation as a site, in build/site; a warning is an error.
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
+
+# The wheel, with the hand, the catalogue, the schemas and the configurations inside; in dist.
+wheel: setup
+	@rm -rf dist
+	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist .
+	$(BIN)/python .ci/wheel.py dist/yaff-*.whl
 
 bench: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(BENCH_FLAGS)

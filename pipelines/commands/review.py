@@ -121,7 +121,10 @@ def _import(options: Review, store: ReviewStore) -> int:
         new = import_review(store, other)
     finally:
         other.close()
-    say(f"{new} new decisions")
+    if options.json:
+        write_json({"new": new})
+    else:
+        say(f"{new} new decisions")
     return 0
 
 
