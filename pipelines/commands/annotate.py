@@ -71,9 +71,7 @@ def run(arguments: list[str]) -> int:
     try:
         storage.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(
-            f"no folder: {error}", where=storage, remedy="set NICEGUI_STORAGE_PATH"
-        ) from error
+        raise StorageError(f"no folder: {error}", where=storage, remedy="set NICEGUI_STORAGE_PATH") from error
     try:
         import nicegui  # noqa: F401
     except ImportError as error:
