@@ -85,3 +85,21 @@ def test_no_digit_of_a_settled_hand_presses_beyond_the_limit(rig: HandRig, can: 
     assert free.force > 20.0
     assert eased.force < free.force
     assert (eased.torque <= torque + 1e-12).all()
+
+
+def test_fingers_stop_where_they_meet_the_held_object(rig: HandRig, can: ObjectModel) -> None:
+    """Asked for a radian more than it takes, they stay where they touched, and the object stays between them."""
+    T = np.eye(4)
+    T[:3, 3] = [-0.06, -0.055, 0.0]
+    dof = rig.posture(GRASP_TYPES[1], np.array(0.3))
+    direction = rig.closing_direction(GRASP_TYPES[1])
+    angles = []
+    with HandWorld(rig.model, rig.anatomy, rig.pieces, can, PhysicsConfig(press=0.0)) as world:
+        for way in (0.8, 1.2):
+            settled = world.close(dof, rig.anatomy.clip(dof + way * direction), 0.3 * rig.levers / 0.08, T)
+            world.forget(settled)
+            assert settled.contacts >= 3
+            assert settled.moved < 0.01
+            angles.append(settled.dof)
+    # how much more was asked for does not matter, once they touch
+    assert np.median(np.abs(angles[1] - angles[0])[direction != 0.0]) < 0.1

@@ -50,7 +50,7 @@ class RefinementConfig:
     """Patches that must not touch stay this far off, metres."""
     self_weight: float = 2.0
     thumb_weight: float = 60.0
-    rounds: int = 3
+    rounds: int = 4
     """How many batches are tried while fewer grasps than wanted are verified."""
     promise: int = 3
     """A pair of which fewer refined hands than this came as far as the shakes, and none held, is given up."""
