@@ -79,11 +79,11 @@ def hidden_by_depth(
             continue
         for k in np.flatnonzero(table.frame[rows] == frame):
             pixels, far = projected(table, clouds, int(rows[k]))
-            finite = np.isfinite(pixels).all(1)
+            finite: Array = np.isfinite(pixels[:, 0])
             whole = np.rint(np.where(finite[:, None], pixels, -1.0)).astype(np.int64)
             column, line = whole[:, 0], whole[:, 1]
             within = [finite, line >= 0, line < depth.shape[0], column >= 0, column < depth.shape[1]]
-            there = np.array(within).all(axis=0)
+            there = np.array(within, bool).all(axis=0)
             measured = depth[np.clip(line, 0, depth.shape[0] - 1), np.clip(column, 0, depth.shape[1] - 1)]
             result[k] = there & (far > np.where(np.isfinite(measured), measured, np.inf) + SLACK)
     return result
