@@ -108,7 +108,7 @@ def run(arguments: list[str]) -> int:
     say(f"review   {sum(store.counts().values())} grasps in the queue of {options.library}")
     say(f"open     http://{shown}:{options.port}/" + (f"?token={token}" if token else ""))
     say("stop     Ctrl-C; nothing that was decided is lost")
-    serve(service, options.host, options.port, token, names)
+    serve(service, options.host, options.port, token, names, storage)
     return 0
 
 
