@@ -5,6 +5,7 @@ Nothing here says when, where or how fast: the same dataset has the same card.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 NAME = "README.md"
 
+SIGNATURE = "\n<!-- a page that is changed stays as it is when the dataset is built again: "
+"""Begins the last line of a card."""
+
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """The size categories that dataset hosts know, by what they are below; then in steps of ten."""
 
@@ -27,15 +31,28 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 def write_card(shards: ShardSet, library: GraspLibrary, *, generated: bool) -> Path:
     """Write the card and the Croissant description into the folder of the shards; returns the card's path.
 
+    A card that somebody has changed, to say under which licence the dataset is, stays as it is.
+
     Args:
         shards: the dataset.
         library: the grasps that it was made from.
         generated: whether the scenes were generated, not recorded.
     """
     path = shards.folder / NAME
-    write_bytes(path, card_text(shards, library, generated=generated).encode())
+    if not (path.is_file() and changed_by_hand(path)):
+        write_bytes(path, _signed(card_text(shards, library, generated=generated)).encode())
     export_croissant(shards, shards.folder, Card())
     return path
+
+
+def changed_by_hand(path: Path) -> bool:
+    """Whether a card is not what was written: its last line holds the digest of the rest."""
+    text, mark, _ = path.read_text(encoding="utf-8", errors="replace").rpartition(SIGNATURE)
+    return not mark or _signed(text).encode() != path.read_bytes()
+
+
+def _signed(text: str) -> str:
+    return f"{text}{SIGNATURE}{hashlib.sha256(text.encode()).hexdigest()} -->\n"
 
 
 def card_text(shards: ShardSet, library: GraspLibrary, *, generated: bool) -> str:

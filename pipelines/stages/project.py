@@ -64,7 +64,9 @@ def project(task: ProjectTask, shards: Path, work: Path, workforce: Workforce, p
         for scene in scenes
     ]
     if not all(unit.part(work).is_file() for unit in units):
-        (shards / "manifest.json").unlink(missing_ok=True)  # until it is written again, the folder is unfinished
+        # until the manifest is written again, the folder is unfinished; and what described it may no longer be true
+        for name in ("manifest.json", "croissant.json", "objects.csv", "instances.csv"):
+            (shards / name).unlink(missing_ok=True)
     remove_temporaries(shards)  # of a build that was killed
     try:
         outcomes = run_units("project", units, work, workforce, progress)

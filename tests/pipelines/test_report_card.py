@@ -64,6 +64,10 @@ def test_the_card_is_written_beside_shards_that_stay_good(shards: ShardSet, smal
     assert check((shards.folder,), QuietProgress()) == []
     write_card(shards, library, generated=True)
     assert path.read_bytes() == first, "the same dataset has the same card"
+    edited = first.replace(b"pretty_name", b"license: cc-by-4.0\npretty_name")
+    path.write_bytes(edited)
+    write_card(shards, library, generated=True)
+    assert path.read_bytes() == edited, "what somebody wrote stays"
     text = first.decode()
     assert text.startswith("---\n")
     head = text.split("---\n")[1]
