@@ -18,7 +18,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -48,6 +50,8 @@ class AnnotatorBenchmark:
     """Rows of the queue."""
     decisions: int = 5_000
     """Decisions through the API."""
+    clicks: int = 200
+    """Decisions in two browsers at once."""
     clients: int = 8
     """Clients that decide at the same time."""
     thumbs: int = 100
@@ -61,7 +65,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "library.h5"
         _generated(library, options.grasps)
-        for row in [*_queue(library), *_decisions(library, options)]:
+        for row in chain(_queue(library), _browsers(library, options), _decisions(library, options)):
             rows.append(row)
             sys.stderr.write(f"{' | '.join(row)}\n")
     if options.library is not None:
@@ -97,9 +101,10 @@ def _generated(path: Path, count: int) -> None:
 class _Server:
     """The server as its user starts it."""
 
-    def __init__(self, library: Path) -> None:
+    def __init__(self, library: Path, port: int = 0) -> None:
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "pipelines.cli", "annotate", str(library), "--port", str(self.port)]
@@ -204,6 +209,79 @@ def _median_ms(seconds: Iterator[float]) -> str:
     return f"{1e3 * median(values):.0f} ms (median of {len(values)}, worst {1e3 * max(values):.0f})"
 
 
+def _browsers(library: Path, options: AnnotatorBenchmark) -> Iterator[Row]:
+    """Two people in two browsers on one queue; the server is killed in the middle and comes back."""
+    from annotator.review import review_url
+    from annotator.store import ReviewStore, open_database
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        return
+    _forget(library)
+    server = _Server(library)
+    decided: dict[str, list[int]] = {"ada": [], "bob": []}
+    problems: list[str] = []
+    people = [
+        threading.Thread(target=_sit, args=(chromium, server.url, name, options.clicks, decided, problems))
+        for name in decided
+    ]
+    for person in people:
+        person.start()
+    while sum(map(len, decided.values())) < options.clicks // 2 and any(person.is_alive() for person in people):
+        time.sleep(0.05)
+    server.stop(signal.SIGKILL)
+    server.process = _Server(library, server.port).process
+    for person in people:
+        person.join()
+    server.stop()
+    store = ReviewStore(open_database(review_url(library)))
+    log = store.log()
+    logged = Counter(store.number_of(d.item_key) for d in log)
+    store.close()
+    shown = [number for numbers in decided.values() for number in numbers]
+    words = f"{len(shown)} decisions in two browsers, SIGKILL half-way"
+    yield f"{words}: lost", "0", str(sum(number not in logged for number in shown))
+    yield f"{words}: decided twice", "0", str(sum(count > 1 for count in logged.values()))
+    yield f"{words}: of each", "", ", ".join(f"{name} {len(numbers)}" for name, numbers in decided.items())
+    if problems:
+        yield f"{words}: problems", "", "; ".join(problems)[:300]
+
+
+def _sit(chromium: str, url: str, name: str, clicks: int, decided: dict[str, list[int]], problems: list[str]) -> None:
+    """One person who rejects what is shown, until all is done. A decision counts once the page shows the next grasp."""
+    from playwright.sync_api import Error, sync_playwright
+
+    number = "() => document.querySelector('.yaff-reason')?.innerText.match(/^no. (\\d+)/)?.[1] ?? null"
+    changed = f"(was) => {{ const n = ({number})(); return n !== null && n !== was; }}"
+    with sync_playwright() as play:
+        page = play.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS).new_page()
+        page.set_default_timeout(20_000)
+        page.goto(url)
+        page.get_by_label("name").fill(name)
+        page.get_by_role("button", name="begin").click()
+        deadline = time.monotonic() + 600
+        while sum(map(len, decided.values())) < clicks and time.monotonic() < deadline:
+            try:
+                page.wait_for_function(changed, arg="")
+                held = page.evaluate(number)
+                page.get_by_role("button", name="Reject").click()
+                page.get_by_label("reason").last.fill("benchmark")
+                page.get_by_role("button", name="ok", exact=True).click()
+                page.wait_for_function(changed, arg=held)
+                decided[name].append(int(held))
+            except Error as error:  # the server is away: what was not acknowledged does not count
+                if "ERR_CONNECTION" not in str(error) and "Timeout" not in str(error):
+                    problems.append(str(error).splitlines()[0])
+                time.sleep(1.0)
+                with suppress(Error):
+                    page.goto(url)
+
+
+def _forget(library: Path) -> None:
+    for old in library.parent.glob("library.review.sqlite*"):
+        old.unlink()
+
+
 def _decisions(library: Path, options: AnnotatorBenchmark) -> Iterator[Row]:
     """Clients that decide through the API while the server is killed in the middle."""
     import httpx
@@ -211,8 +289,7 @@ def _decisions(library: Path, options: AnnotatorBenchmark) -> Iterator[Row]:
     from annotator.review import review_url
     from annotator.store import ReviewStore, open_database
 
-    for old in library.parent.glob("library.review.sqlite*"):
-        old.unlink()
+    _forget(library)
     server = _Server(library)
     acknowledged: set[str] = set()
     lock, done, down = threading.Lock(), threading.Event(), threading.Event()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 
 from fastapi import FastAPI
 from nicegui import app, ui
@@ -15,7 +18,7 @@ from annotator.app.routes import make_scene_router
 from annotator.service import ReviewService
 
 
-def serve(service: ReviewService, host: str, port: int, token: str | None, names: Iterable[str]) -> None:
+def serve(service: ReviewService, host: str, port: int, token: str | None, names: Iterable[str], storage: Path) -> None:
     """Serve the page until it is interrupted.
 
     Args:
@@ -24,6 +27,8 @@ def serve(service: ReviewService, host: str, port: int, token: str | None, names
         port: its port.
         token: what everybody must show; ``None`` only where nobody else can reach the address.
         names: under which browsers may ask for it.
+        storage: folder of what is remembered of browsers, and of the secret by which they are told apart: a server
+            that comes back knows them again.
     """
     install(app, service)
     app.add_middleware(Access, token=token, hosts=tuple(names))
@@ -35,9 +40,16 @@ def serve(service: ReviewService, host: str, port: int, token: str | None, names
         show=False,
         reload=False,
         show_welcome_message=False,
-        storage_secret=secrets.token_urlsafe(24),
+        storage_secret=_secret(storage / "secret"),
         uvicorn_logging_level="warning",
     )
+
+
+def _secret(path: Path) -> str:
+    """What signs the cookies of browsers; made once, readable by its owner alone."""
+    with suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(24))
+    return path.read_text() or secrets.token_urlsafe(24)  # empty for the moment in which another server writes it
 
 
 def install(server: FastAPI, service: ReviewService) -> None:

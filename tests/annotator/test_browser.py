@@ -104,7 +104,7 @@ def server(library: Path, cache_dir: Path):
             yield f"http://127.0.0.1:{port}/"
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -125,7 +125,7 @@ def page(server: str):
     with api.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         made = browser.new_page(viewport={"width": 1500, "height": 950})
-        made.set_default_timeout(60_000)
+        made.set_default_timeout(120_000)
         made.problems = []
         made.on("pageerror", lambda error: made.problems.append(str(error)))
         made.on("console", lambda m: made.problems.append(m.text) if m.type == "error" else None)
@@ -231,13 +231,12 @@ def test_the_page_poses_the_hand_as_the_library_does(server, page, doubtful):
     page.get_by_label("name").fill("bob")
     page.get_by_role("button", name="begin").click()
     page.wait_for_function(READY)
-    script = """async () => {
-        const scene = Object.values(document.querySelectorAll('.yaff-canvas'))[0];
-        const objects = getElement(Number(scene.id.slice(1))).objects;
-        const hand = [...objects.values()].find((o) => o.component?.vertices).component;
-        return hand.vertices();
+    script = """() => {
+        const scene = document.querySelector('.yaff-canvas');
+        const objects = getElement(Number(scene.id.slice(1)))?.objects ?? new Map();
+        const hand = [...objects.values()].find((o) => o.component?.vertices)?.component;
+        return hand && Object.keys(hand.angles).length > 0 ? hand.vertices() : null;
     }"""
-    page.wait_for_timeout(1000)
-    shown = np.array(page.evaluate(script)).reshape(778, 3)
+    shown = np.array(page.wait_for_function(script).json_value()).reshape(778, 3)
     expected = Editor(load_hand()).vertices(spoiled)
     assert np.abs(shown - expected).max() < 2e-6
