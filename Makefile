@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST_FLAGS ?=
 BUILD_FLAGS ?=
 
-.PHONY: setup demo test lint docs wheel bench bench-scale bench-storage bench-real bench-search bench-annotator bench-learning pictures clean
+.PHONY: setup demo test lint docs wheel bench bench-scale bench-storage bench-real bench-search bench-annotator bench-learning bench-objects pictures clean
 
 setup: $(STAMP)
 
@@ -65,6 +65,10 @@ bench-annotator: setup
 # Trainings on the real poses of YAFF_DATA with the library of bench-search, against what is asked. A quiet machine, an hour.
 bench-learning: setup
 	$(BIN)/python -m benchmarks.learning $(BENCH_FLAGS)
+
+# The objects: stand-ins against the scans of YAFF_DATA, distance fields, pieces, first and later use; Markdown tables.
+bench-objects: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.objects $(BENCH_FLAGS)
 
 # The pictures of the README, from the built-in hand and the stand-ins only.
 pictures: setup

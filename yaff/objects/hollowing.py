@@ -14,7 +14,7 @@ from yaff.objects.catalogue import CatalogueEntry, Cavity
 
 Array = np.ndarray
 
-_FITS = 5e-3  # metres by which the extents of a mesh may differ from the catalogue's
+_FITS = 0.01  # metres by which the extents of a mesh may differ from the catalogue's: a lid that is taken away is less
 
 FILLED = 0.10
 """A vessel with more than this share of its cavity filled is opened."""

@@ -31,7 +31,7 @@ SURFACE_POINTS = 4096
 """Points spread over each object's surface."""
 
 # Raised when the code that makes an entry changes what it makes.
-_SOLID_VERSION, _FIELD_VERSION, _PIECES_VERSION, _SURFACE_VERSION = 2, 5, 3, 3
+_SOLID_VERSION, _FIELD_VERSION, _PIECES_VERSION, _SURFACE_VERSION = 2, 5, 4, 3
 
 
 def load_object(
