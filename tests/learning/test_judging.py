@@ -18,6 +18,7 @@ from yaff.geometry.transforms import rotation_from_axis_angle
 from yaff.hand import load_hand
 from yaff.learning.baselines import Baselines, ground_truth, look_up
 from yaff.learning.batches import BatchMaker
+from yaff.learning.checking import NOT_OF_TYPE, demerits
 from yaff.learning.hand_space import HandSpace
 from yaff.learning.judging import confusion, digits_touching, diversity, judge, type_accuracy, volume_below
 from yaff.learning.model import AffordanceModel
@@ -213,3 +214,12 @@ def test_impossible_configurations() -> None:
 def test_shards_stay_as_they_are(scenes: Path) -> None:
     """Nothing of all this writes to the dataset."""
     assert not [path for path in scenes.iterdir() if path.suffix not in (".h5", ".json")]
+
+
+def test_hands_in_the_object_have_demerits(rig: HandRig, maker: BatchMaker, boxes: list[ObjectModel]) -> None:
+    hands = hands_of(maker, 2)
+    away = hands._replace(origin=hands.origin + torch.tensor([0.0, 0.0, 1.0]))
+    inside = hands._replace(origin=hands.origin - 0.05 * hands.rotation[:, :, 1])  # the palm pushed through
+    found = [demerits(rig, boxes, some) for some in (away, inside)]
+    assert (found[0] == NOT_OF_TYPE).all()  # it touches nothing, and nothing else is wrong
+    assert (found[1] > found[0]).all()

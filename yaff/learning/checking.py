@@ -12,7 +12,6 @@ from jaxtyping import Float64
 
 from yaff.geometry.transforms import make_transform
 from yaff.grasp.contacts import contacts_of_samples
-from yaff.grasp.measures import wrench_measures
 from yaff.grasp.penetration import intersection_volume, max_penetration
 from yaff.grasp.skin import sample_skin
 from yaff.learning.refining import Hands
@@ -23,16 +22,18 @@ from yaff.taxonomy import GRASP_TYPES, conforms
 
 Array = np.ndarray
 
-NOT_OF_TYPE, EXCESS, HOLD = 10.0, 5.0, 3.0
-"""What it costs not to be of the claimed type, to be beyond a limit by as much again, and not to close force."""
-GOOD_EPSILON = 0.2
-"""More than this is not asked for."""
+NOT_OF_TYPE, SHARED, EXCESS = 1.0, 3.0, 5.0
+"""What it costs not to be of the claimed type, to share as much volume with the object as is allowed, and to be beyond
+another limit by as much again. Of 144 refined hands, those that physics verified differed from the others in the volume
+above all: the area under the curve is 0.85 for it, 0.55 for conformity before closing, 0.67 for the loss."""
 
 
 def demerits(
     rig: HandRig, models: Sequence[ObjectModel], hands: Hands, limits: SelectionConfig | None = None
 ) -> Float64[Array, "n"]:
     """How far hands are from what a library keeps, beside their loss: 0 for nothing wrong, more is worse.
+
+    Epsilon is no part of it: fingers that are in the object close force on paper.
 
     Args:
         rig: the hand.
@@ -61,11 +62,8 @@ def demerits(
         shared = intersection_volume(samples, skin, rig.model.faces, obj.sdf)
         beyond = [
             max_penetration(samples) / limits.most_penetration,
-            shared / limits.most_intersection,
             rig.self_collision.depth(skin, bones) / limits.most_self_penetration,
         ]
         excess = sum(np.maximum(share - 1.0, 0.0) for share in beyond)
-        epsilon = wrench_measures(contacts, obj)[:, 0]
-        weak = 1.0 - np.minimum(epsilon / GOOD_EPSILON, 1.0)
-        result[rows] = NOT_OF_TYPE * ~of_type + EXCESS * excess + HOLD * weak
+        result[rows] = NOT_OF_TYPE * ~of_type + SHARED * shared / limits.most_intersection + EXCESS * excess
     return result
