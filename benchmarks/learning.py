@@ -211,25 +211,26 @@ def trained(
         f"{100 * result.model_share:.1f} %, {result.instances_per_second:.0f} instances/s",
         result.model_share >= 0.9,
     )
-    checkpoint = Checkpoint.load(folder)
-    seen = tuple(entry for entry in data.shards.objects if entry not in held_out)
-    for words, objects in (("", seen),) if not held_out else (("held-out objects", held_out),):
-        judged, evaluation = evaluated(data, checkpoint, options, objects)
-        facts = {"objects": ", ".join(objects), "instances": len(evaluation.rows), "steps": checkpoint.step}
-        write_tables(folder, "evaluation", judged, f"Evaluation, {name}", facts)
-        names = {int(row): evaluation.table.name(int(row)) for row in evaluation.rows}
-        write_pictures(folder, data, judged[0], names, checkpoint.history, 16)
-        write_table("", ["", *headings()], [[method.name, *cells(method.row)] for method in judged])
-        yield from verdicts(f"{name}{', ' if words else ''}{words}", judged, bool(held_out))
+    checkpoint, known = Checkpoint.load(folder), data.table("keyframe")
+    asked = held_out or tuple(data.shards.objects)
+    objects = tuple(entry for entry in asked if len(known.only([entry])))
+    if not objects:
+        yield Row(f"{name}: evaluation", "some instances", f"no keyframe has {', '.join(asked)} with a grasp", None)
+        return
+    judged, evaluation = evaluated(data, checkpoint, options, objects)
+    facts = {"objects": ", ".join(objects), "instances": len(evaluation.rows), "steps": checkpoint.step}
+    write_tables(folder, "evaluation", judged, f"Evaluation, {name}", facts)
+    names = {int(row): evaluation.table.name(int(row)) for row in evaluation.rows}
+    write_pictures(folder, data, judged[0], names, checkpoint.history, 16)
+    write_table("", ["", *headings()], [[method.name, *cells(method.row)] for method in judged])
+    yield from verdicts(name, judged, bool(held_out))
 
 
 def evaluated(
-    data: TrainingData, checkpoint: Checkpoint, options: Options, objects: Sequence[str]
+    data: TrainingData, checkpoint: Checkpoint, options: Options, objects: tuple[str, ...]
 ) -> tuple[list[Method], Evaluation]:
     """Every row of an evaluation on the keyframes."""
-    known = data.table("keyframe")
-    there = [name for name in objects if len(known.only([name]))]
-    config = EvaluationConfig("keyframe", options.instances, options.physics, tuple(there))
+    config = EvaluationConfig("keyframe", options.instances, options.physics, objects)
     evaluation = Evaluation(data, config, checkpoint.config.observation)
     methods = {**evaluation.of_model(checkpoint), **evaluation.of_baselines(checkpoint), **evaluation.of_references()}
     return evaluation.run(methods, default_progress()), evaluation
