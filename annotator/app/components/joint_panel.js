@@ -11,10 +11,19 @@ export default {
         <output>{{ Math.round(values[f.name]) }}°</output>
       </div>
     </div>`,
-  props: { freedoms: Array, scene: Number, hand: String, gizmo: String, lead: Boolean, also: Array },
-  data: () => ({ values: {}, enabled: false, milliseconds: 0 }),
+  props: { freedoms: Array, scene: Number, hand: String, gizmo: String, lead: Boolean, also: Array, shown: Object },
+  data: () => ({ values: {}, enabled: false }),
+  // what is shown comes as a property and not as a call: a page that is still being made would miss the call
+  watch: {
+    shown: {
+      handler({ angles, enabled }) {
+        this.enabled = enabled;
+        for (const f of this.freedoms) this.values[f.name] = angles[f.name] ?? 0;
+      },
+      immediate: true,
+    },
+  },
   mounted() {
-    for (const f of this.freedoms) this.values[f.name] = 0;
     if (this.lead) this.tie = setInterval(this.tie_gizmo, 200);
   },
   beforeUnmount() {
@@ -41,20 +50,11 @@ export default {
       return v <= f.lower + 0.5 || v >= f.upper - 0.5;
     },
     slide(f, event) {
-      const start = performance.now();
       this.values[f.name] = Number(event.target.value);
       for (const hand of this.hands()) hand.set_angle(f.name, (this.values[f.name] * Math.PI) / 180);
-      this.milliseconds = performance.now() - start;
     },
     release(f, event) {
       this.$emit("joint", { name: f.name, degrees: Number(event.target.value) });
-    },
-    show(angles, enabled) {
-      this.enabled = enabled;
-      for (const f of this.freedoms) this.values[f.name] = angles[f.name] ?? 0;
-    },
-    last_milliseconds() {
-      return this.milliseconds;
     },
   },
 };

@@ -49,6 +49,7 @@ class JointPanel(Element, component="joint_panel.js"):
         self._props["hand"] = hand.id
         self._props["gizmo"] = gizmo.id
         self._props["also"] = [[other.scene.id, other.id] for other in also]
+        self._props["shown"] = {"angles": {}, "enabled": False}
         self._props["lead"] = on_wrist is not None
         self._names = [f.name for f in freedoms]
         self.on("joint", lambda e: on_joint(*_joint(e)))
@@ -58,7 +59,8 @@ class JointPanel(Element, component="joint_panel.js"):
     def show(self, angles: Mapping[str, float], enabled: bool) -> None:
         """Set the sliders, radians by name."""
         shown = {name: float(np.rad2deg(angles[name])) for name in self._names if name in angles}
-        self.run_method("show", shown, enabled)
+        self._props["shown"] = {"angles": shown, "enabled": enabled}
+        self.update()
 
 
 def _joint(event: GenericEventArguments) -> tuple[str, float]:
