@@ -265,7 +265,7 @@ def _sit(chromium: str, url: str, name: str, clicks: int, decided: dict[str, lis
                 page.wait_for_function(changed, arg="")
                 held = page.evaluate(number)
                 page.get_by_role("button", name="Reject").click()
-                page.get_by_label("reason").last.fill("benchmark")
+                page.locator(".q-dialog").get_by_label("reason").fill("benchmark")
                 page.get_by_role("button", name="ok", exact=True).click()
                 page.wait_for_function(changed, arg=held)
                 decided[name].append(int(held))

@@ -47,7 +47,7 @@ class QueuePanel:
             self._type = self._choice("type", types)
             self._state = self._choice("state", {s.value: s.value for s in ItemState})
         with ui.row().classes("gap-2 w-full no-wrap items-center"):
-            self._reason = ui.input("reason", on_change=self._changed).props("dense outlined clearable debounce=200")
+            self._reason = ui.input("reason", on_change=self._changed).props("dense outlined clearable debounce=100")
             self._reason.classes("grow").mark("reason filter")
             self._thumb = ui.checkbox("thumb abducted", on_change=self._changed).props("dense")
         columns = [

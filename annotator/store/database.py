@@ -53,6 +53,8 @@ item = sa.Table(
     sa.Column("origin", sa.String(64)),
     sa.Index("item_by_queue", "state", "priority", "number"),
     sa.Index("item_by_pair", "object_name", "grasp_type"),
+    # in the order of the queue, with what is asked most: pages and counts need not read the rows, which are wide
+    sa.Index("item_by_priority", "priority", "number", "state", "reason"),
 )
 
 decision = sa.Table(
@@ -120,6 +122,8 @@ def open_database(url: str) -> Engine:
             if not there:
                 metadata.create_all(connection)
                 connection.execute(about.insert(), [{"key": "schema_version", "value": str(SCHEMA_VERSION)}])
+            for index in item.indexes:  # databases of earlier versions lack some
+                index.create(connection, checkfirst=True)
             version = connection.scalar(sa.select(about.c.value).where(about.c.key == "schema_version"))
     except sqlalchemy_errors.DatabaseError as error:
         engine.dispose()

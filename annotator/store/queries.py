@@ -76,6 +76,16 @@ def last_actions(annotator: str) -> Any:
     )
 
 
+def judged_by(annotator: str) -> Any:
+    """Whether somebody has decided anything about an item, as a condition."""
+    decision = db.decision
+    return (
+        sa.select(decision.c.number)
+        .where(decision.c.item_key == db.item.c.key, decision.c.annotator == annotator)
+        .exists()
+    )
+
+
 def read_verification(connection: Connection, object_name: str, grasp: GraspState) -> Verification | None:
     row = connection.execute(
         sa.select(db.verification).where(

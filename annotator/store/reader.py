@@ -71,7 +71,9 @@ class ReviewReader:
             raise InputError("offset and limit must not be negative", where="queue")
         where = conditions(chosen or QueueFilter())
         column = db.item.c[sort]
-        order = column.desc().nulls_last() if descending else column.asc().nulls_last()
+        order = column.desc() if descending else column.asc()
+        if column.nullable:  # where nothing can be null, an index gives the order
+            order = order.nulls_last()
         query = sa.select(db.item).where(*where).order_by(order, db.item.c.priority, db.item.c.number)
         with self._read() as connection:
             total = connection.scalar(sa.select(sa.func.count()).select_from(db.item).where(*where)) or 0

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 from annotator.store import database as db
 from annotator.store.checks import checked_name, checked_text
 from annotator.store.judging import judge
-from annotator.store.queries import WAITING, QueueFilter, conditions, found, last_actions, read_verification
+from annotator.store.queries import WAITING, QueueFilter, conditions, found, judged_by, last_actions, read_verification
 from annotator.store.reader import ReviewReader, facts_of
 from annotator.store.records import Action, Decision, Entry, GraspState, Lease, Verification
 from annotator.store.rows import decision_of, decision_row, item_of, item_row, verification_row
@@ -28,6 +28,9 @@ from yaff.errors import ConflictError, InputError, UnknownItemError
 
 LEASE_SECONDS = 600.0
 """A lease that is not renewed ends after this long: a closed browser gives its grasp back."""
+
+UNSETTLED = (Action.SKIP.value, Action.WITHDRAW.value)
+"""A grasp on which this was somebody's last word is shown to them again."""
 
 
 class ReviewStore(ReviewReader):
@@ -111,18 +114,7 @@ class ReviewStore(ReviewReader):
         free = sa.or_(item.c.leased_until.is_(None), item.c.leased_until <= now, item.c.leased_by == annotator)
         with self._write() as connection:
             if number is None:
-                mine = last_actions(annotator)
-                query = (
-                    sa.select(item.c.number, mine.c.action)
-                    .outerjoin(mine, mine.c.item_key == item.c.key)
-                    .where(free, *conditions(chosen or QueueFilter()))
-                )
-                if chosen is None or chosen.state is None:
-                    query = query.where(item.c.state.in_([s.value for s in WAITING]))
-                settled = [Action.ACCEPT.value, Action.REJECT.value, Action.FLAG.value]
-                query = query.where(sa.or_(mine.c.action.is_(None), mine.c.action.not_in(settled)))
-                skipped = sa.case((mine.c.action == Action.SKIP.value, 1), else_=0)
-                row = connection.execute(query.order_by(skipped, item.c.priority, item.c.number).limit(1)).first()
+                row = self._most_valuable(connection, annotator, chosen or QueueFilter(), free)
                 if row is None:
                     return None
                 number = int(row.number)
@@ -142,6 +134,31 @@ class ReviewStore(ReviewReader):
             if taken.rowcount != 1:
                 raise ConflictError(f"grasp {number} has just been taken", remedy="take another one")
             return Lease(token, item_of(found(connection, number)), annotator, until)
+
+    def _most_valuable(self, connection: Connection, annotator: str, chosen: QueueFilter, free: Any) -> Any:
+        """The first free row that this person has not settled; what was skipped comes last.
+
+        Two questions instead of one, because the first, which nearly always answers, follows an index.
+        """
+        item = db.item
+        where = [free, *conditions(chosen)]
+        if chosen.state is None:
+            where.append(item.c.state.in_([s.value for s in WAITING]))
+        order = item.c.priority, item.c.number
+        unseen = (
+            sa.select(item.c.number, item.c.priority).where(*where, ~judged_by(annotator)).order_by(*order).limit(1)
+        )
+        row = connection.execute(unseen).first()
+        mine = last_actions(annotator)
+        seen = (
+            sa.select(item.c.number, item.c.priority, mine.c.action)
+            .join(mine, mine.c.item_key == item.c.key)
+            .where(*where, mine.c.action.in_(UNSETTLED))
+        )
+        again = connection.execute(seen.order_by(mine.c.action == Action.SKIP.value, *order).limit(1)).first()
+        if row is None or again is None or again.action == Action.SKIP.value:
+            return row or again
+        return min(row, again, key=lambda r: (r.priority, r.number))
 
     def renew(self, token: str) -> float:
         """Hold on to a grasp; returns until when.
