@@ -141,16 +141,6 @@ def test_the_real_mug_is_hollow(models: FolderSource, cache_dir: Path) -> None:
 
 
 @pytest.mark.realdata
-def test_the_real_bowl_is_hollow(models: FolderSource, tmp_path: Path) -> None:
-    from yaff.geometry import distance_field
-    from yaff.geometry.mesh import watertight_solid
-
-    solid, _ = watertight_solid(models.mesh("024_bowl"), "024_bowl")
-    grid = distance_field.build(solid, spacing=2e-3, margin=0.004)
-    assert grid.distance(np.array([[0.0, 0.0, 0.01], [0.04, 0.0, 0.0]])).min() > 0.01
-
-
-@pytest.mark.realdata
 @pytest.mark.parametrize("name", [entry.name for entry in Catalogue.load().values() if entry.symmetries])
 def test_symmetries_leave_the_surface(name: str, models: FolderSource) -> None:
     from scipy.spatial import KDTree
