@@ -91,6 +91,7 @@ def test_a_users_folder(tmp_path: Path) -> None:
         (obj(np.asarray(BALL.vertices), np.asarray(BALL.faces)[:640]), "open"),
         (obj(np.asarray(BALL.vertices), np.asarray(BALL.faces)).replace("v 0.0 ", "v nan ", 1), "NaN"),
         ("v 0 0 0\nv 0 0.1 0\nv 0 0 0.1\nf 1 2 7\n", "vertex|read"),
+        ("v 0 0 0\nv 0.1 0 0\nv 0 0.1 0\nv 0.1 0.1 0\nf 1 2 3\nf 1 4 2\nf 2 4 3\nf 1 3 4\n", "no volume"),
         ("v 0 0 zero\nf 1 1 1\n", "read|degenerate|triangles"),
     ],
 )
