@@ -1,4 +1,4 @@
-"""How the benchmarks start Debian's chromium without a screen."""
+"""How benchmarks and tests start Debian's chromium without a screen."""
 
 CHROMIUM_FLAGS = [
     "--headless",

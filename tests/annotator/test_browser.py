@@ -17,6 +17,7 @@ import pytest
 from annotator.editing import Editor
 from annotator.proving import Prover
 from annotator.store import GraspState, ItemState, QueueFilter, ReviewStore, open_database
+from benchmarks.browser import CHROMIUM_FLAGS
 from yaff.grasp.batch import MEASURES, Grasps, ReviewState
 from yaff.hand import load_hand
 from yaff.objects import StandInSource, load_object
@@ -25,19 +26,6 @@ from yaff.search.planner import search_pair
 from yaff.store import GraspLibrary
 
 CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
-]
 OBJECT, TYPE = "005_tomato_soup_can", 7
 
 JOINT = "document.querySelector('input[data-joint=\"thumb.cmc.abduction\"]')"
@@ -123,7 +111,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 def page(server: str):
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         made = browser.new_page(viewport={"width": 1500, "height": 950})
         made.set_default_timeout(120_000)
         made.problems = []

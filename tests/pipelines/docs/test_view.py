@@ -14,15 +14,13 @@ import numpy as np
 import pytest
 
 from annotator.viewing import LibraryContent, ShardsContent
+from benchmarks.browser import CHROMIUM_FLAGS
 from pipelines.cli import COULD_NOT, main
 from yaff.errors import UnknownItemError
 from yaff.hand import load_hand
 from yaff.store import GraspLibrary, ShardSet
 
 CHROMIUM = shutil.which("chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader"]
-FLAGS += ["--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 
 
 def made_by(code: str) -> np.ndarray:
@@ -107,7 +105,7 @@ def test_a_browser_shows_it(what: str, here: Path) -> None:
             except OSError:
                 time.sleep(0.2)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
             page = browser.new_page()
             errors: list[str] = []
             page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
