@@ -53,9 +53,13 @@ class ObjectModel:
     notes: tuple[str, ...] = ()
     """What had to be repaired."""
 
-    @cached_property
+    @property
     def visual(self) -> trimesh.Trimesh:
         """The mesh to look at, with its texture where there is one; read when first asked for."""
+        return self._visual
+
+    @cached_property
+    def _visual(self) -> trimesh.Trimesh:
         return self.source.mesh(self.name)
 
     @cached_property
