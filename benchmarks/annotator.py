@@ -222,7 +222,7 @@ def _browsers(library: Path, options: AnnotatorBenchmark) -> Iterator[Row]:
     decided: dict[str, list[int]] = {"ada": [], "bob": []}
     problems: list[str] = []
     people = [
-        threading.Thread(target=_sit, args=(chromium, server.url, name, options.clicks, decided, problems))
+        threading.Thread(target=_sit, args=(chromium, server.url, name, options.clicks, decided, problems), daemon=True)
         for name in decided
     ]
     for person in people:
@@ -312,7 +312,7 @@ def _decisions(library: Path, options: AnnotatorBenchmark) -> Iterator[Row]:
             except httpx.HTTPError:
                 down.wait(0.2)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(options.clients)]
+    threads = [threading.Thread(target=work, args=(k,), daemon=True) for k in range(options.clients)]
     started = time.perf_counter()
     for thread in threads:
         thread.start()

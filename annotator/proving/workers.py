@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from multiprocessing.managers import SyncManager
 from typing import Any
 from uuid import uuid4
 
@@ -65,7 +67,8 @@ class ProvingPool:
     def __init__(self, make: Callable[..., Prover], arguments: Mapping[str, Any], workers: int = 1) -> None:
         self._make, self._arguments, self._workers = make, dict(arguments), workers
         self._context = multiprocessing.get_context("spawn")
-        self._manager = self._context.Manager()
+        self._manager = SyncManager(ctx=self._context)
+        self._manager.start(initializer=_end_with_parent)
         self._lock = threading.Lock()
         self._pool = self._start()
 
@@ -100,9 +103,23 @@ def new_job_name() -> str:
     return uuid4().hex
 
 
+def _end_with_parent() -> None:
+    """End this process once its parent has: a server that is killed cannot tell its workers, and they would wait."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
 def _begin(make: Callable[..., Prover], arguments: Mapping[str, Any]) -> None:
     global _prover
     import torch
+
+    _end_with_parent()
 
     torch.set_num_threads(1)  # sums must not depend on how many threads share them
     _prover = make(**arguments)
