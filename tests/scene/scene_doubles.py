@@ -11,9 +11,12 @@ import numpy as np
 import trimesh
 
 from yaff.geometry.transforms import make_transform, quaternion_wxyz_from_rotation, rotation_from_axis_angle
+from yaff.scene.frames import FrameTable
 from yaff.scene.ycb_video_writer import write_frame
 
 Array = np.ndarray
+Frames = dict[int, tuple[list[int], Array]]
+"""(Class indices, poses) of a scene by frame."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def random_transforms(rng: np.random.Generator, n: int, reach: float = 0.5) -> A
 INTRINSICS = np.array([[1066.778, 0.0, 312.9869], [0.0, 1067.487, 241.3109], [0.0, 0.0, 1.0]])
 
 
-def write_tree(root: Path, scene: int, tables: dict[int, tuple[list[int], Array]]) -> None:
+def write_tree(root: Path, scene: int, tables: Frames) -> None:
     """A YCB-Video tree of one scene: (indices, poses) by frame."""
     folder = root / "data" / f"{scene:04d}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +116,7 @@ def write_tree(root: Path, scene: int, tables: dict[int, tuple[list[int], Array]
         )
 
 
-def write_bop(root: Path, scene: int, tables: dict[int, tuple[list[int], Array]], unit: float = 1000.0) -> None:
+def write_bop(root: Path, scene: int, tables: Frames, unit: float = 1000.0) -> None:
     """A BOP tree of one scene, ``unit`` to the metre: (object ids, poses) by frame."""
     folder = root / f"{scene:06d}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +131,7 @@ def write_bop(root: Path, scene: int, tables: dict[int, tuple[list[int], Array]]
     (folder / "scene_camera.json").write_text(json.dumps(cameras))
 
 
-def write_pose_table(path: Path, scenes: dict[int, dict[int, tuple[list[int], Array]]]) -> None:
+def write_pose_table(path: Path, scenes: dict[int, Frames]) -> None:
     """A pose table of rows: (indices, poses) by frame by scene."""
     rows = [
         (scene, frame, i, T)
@@ -145,3 +148,30 @@ def write_pose_table(path: Path, scenes: dict[int, dict[int, tuple[list[int], Ar
         translation_m=np.stack([row[3][:3, 3] for row in rows]),
         intrinsics=INTRINSICS,
     )
+
+
+def random_scene(rng: np.random.Generator) -> Frames:
+    """Four frames of four or three objects, two of them of one class, about a metre away."""
+    objects = [5, 14, 14, 21]
+    poses = random_transforms(rng, 16).reshape(4, 4, 4, 4)
+    poses[..., :3, 3] += (0.0, 0.0, 1.0)
+    return {frame: (objects[: 4 - k % 2], poses[k, : 4 - k % 2]) for k, frame in enumerate((1, 2, 10, 11))}
+
+
+def write_as(kind: str, folder: Path, scenes: dict[int, Frames]) -> Path:
+    """Scenes in the layout of a kind; returns what a user would give to ``yaff project``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind == "pose-table":
+        write_pose_table(folder / "poses.npz", scenes)
+        return folder / "poses.npz"
+    for number, frames in scenes.items():
+        (write_tree if kind == "ycb-video" else write_bop)(folder, number, frames)
+    return folder
+
+
+def assert_same_frames(one: FrameTable, other: FrameTable, tolerance: float = 1e-6) -> None:
+    assert one.scene == other.scene
+    for name in ("frames", "instance_start", "object_index"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    assert np.abs(one.Ts_camera_object - other.Ts_camera_object).max(initial=0.0) < tolerance
+    assert np.allclose(one.intrinsics, other.intrinsics)
