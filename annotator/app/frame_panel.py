@@ -6,7 +6,8 @@ from typing import Any
 
 from nicegui import run, ui
 
-from annotator.app.components import CameraFrame, PosedHand
+from annotator.app.camera_scene import CameraScene
+from annotator.app.components import PosedHand
 from annotator.app.routes import PREFIX
 from annotator.editing import Editor
 from annotator.frames import FrameView, FrameViews
@@ -33,12 +34,10 @@ class FramePanel:
                 ui.space()
                 ui.button(icon="chevron_left", on_click=lambda: self.turn(-1)).props("flat dense size=sm")
                 ui.button(icon="chevron_right", on_click=lambda: self.turn(1)).props("flat dense size=sm")
-            with ui.scene(WIDTH, HEIGHT, grid=False, background_color="#20242b", fps=10).classes("yaff-image") as scene:
-                self._backdrop = CameraFrame()
-                with scene.group() as self._object:
-                    self.hand = PosedHand(f"{PREFIX}/hand.json")
-            scene.on("init", self._again)
-            self._scene = scene
+            self._camera = CameraScene(WIDTH, HEIGHT)
+            with self._camera.element, self._camera.group:
+                self.hand = PosedHand(f"{PREFIX}/hand.json")
+            self._camera.element.on("init", self._again)
 
     async def show(self, object_name: str, state: GraspState) -> None:
         """Frames of another object."""
@@ -59,27 +58,14 @@ class FramePanel:
     def _show(self) -> None:
         if not self._views:
             self._label.set_text("no image shows this object")
-            self._backdrop.show(None)
+            self._camera.clear()
             return
         view, size = self._views[self._at], self._frames.size
         self._label.set_text(f"scene {view.scene}, frame {view.frame} ({self._at + 1} of {len(self._views)})")
-        T, K = view.T_camera_object, view.intrinsics
-        self._object.move(*T[:3, 3].tolist()).rotate_R(T[:3, :3].tolist())
-        self._backdrop.show(
-            {
-                "image": f"{PREFIX}/frames/{view.scene}/{view.frame}",
-                "size": list(size),
-                "focal": float(K[1, 1]),
-                "centre": [float(K[0, 2]), float(K[1, 2])],
-                "crop": list(view.crop(size)),
-                "hiders": [
-                    {"url": f"{PREFIX}/objects/{name}.glb", "T": pose.ravel().tolist()} for name, pose in view.others
-                ],
-            }
-        )
+        T = view.T_camera_object
+        self._camera.group.move(*T[:3, 3].tolist()).rotate_R(T[:3, :3].tolist())
+        self._camera.show((view.scene, view.frame), size, view.intrinsics, view.others, view.crop(size))
 
     def _again(self) -> None:
-        # the camera at the origin, looking along z with y down, as images are taken
-        self._scene.move_camera(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, -1.0, 0.0, duration=0)
+        self._camera.again()
         self.hand.again()
-        self._backdrop.again()

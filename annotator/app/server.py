@@ -55,7 +55,11 @@ def _secret(path: Path) -> str:
 def install(server: FastAPI, service: ReviewService) -> None:
     """Put page and routes on an application."""
     server.include_router(make_router(service))
-    server.include_router(make_scene_router(service))
+    names, frames = frozenset(service.store.choices()["object_name"]), service.frames
+    if frames is not None:
+        names |= frames.names
+    image = None if frames is None else frames.image
+    server.include_router(make_scene_router(names, service.editor, service.mesh, service.load, image))
     answer_errors(server)
 
     @ui.page("/")

@@ -9,6 +9,10 @@ STYLE = """
 .yaff-card { width: 100%; padding: 8px; gap: 6px; }
 .yaff-canvas { border-radius: 6px; overflow: hidden; width: 100%; }
 .yaff-reference { flex: none; }
+.yaff-image { pointer-events: none; }
+.yaff-stack { display: grid; grid-template-columns: minmax(0, 1fr); align-items: start; }
+.yaff-stack > * { grid-area: 1 / 1; overflow: hidden; }
+.yaff-narrow { width: 300px; min-width: 300px; }
 .yaff-measures table { font-size: 12px; border-collapse: collapse; }
 .yaff-measures td, .yaff-measures th { padding: 1px 8px; text-align: right; }
 .yaff-measures td:first-child { text-align: left; opacity: 0.8; }

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from annotator.store import GraspState
 from yaff.errors import UnknownItemError
 from yaff.grasp.batch import ReviewState
+from yaff.scene.frames import SceneReader
 from yaff.store import GraspLibrary, ShardSet
 from yaff.taxonomy import GRASP_TYPES
 
@@ -113,13 +114,22 @@ class FrameContent:
     frame: int
     objects: tuple[tuple[str, Float[Array, "4 4"], range], ...]
     """Name, T_camera_object, and rows of the annotations."""
+    intrinsics: Float[Array, "3 3"]
+    """Pinhole matrix of the camera, pixels."""
+    image: Path | None
+    """File of the colour image, where there is one."""
 
 
 class ShardsContent:
-    """The frames of a dataset, and the hands in them."""
+    """The frames of a dataset, and the hands in them.
 
-    def __init__(self, shards: ShardSet) -> None:
-        self.shards = shards
+    Args:
+        shards: the dataset.
+        reader: of the dataset that it was made of, for its images; none are shown without it.
+    """
+
+    def __init__(self, shards: ShardSet, reader: SceneReader | None = None) -> None:
+        self.shards, self.reader = shards, reader
         self.scenes = tuple(np.unique(shards.index["frames/scene"]).tolist())
         self._names = {number: name for name, number in shards.objects.items()}
 
@@ -139,15 +149,43 @@ class ShardsContent:
         index = self.shards.index
         first, last = (int(index["frames/instance_start"][row + k]) for k in (0, 1))
         start = index["instances/annotation_start"]
+        # poses and intrinsics are mapped from the shard: over all shards they would be too much to read
+        shard = int(np.searchsorted(index["shards/frame_start"], row, side="right")) - 1
+        reader = self.shards.reader(shard)
+        before, frames_before = (int(index[f"shards/{name}_start"][shard]) for name in ("instance", "frame"))
         objects = tuple(
             (
                 self._names[int(index["instances/object_index"][instance])],
-                np.asarray(index["instances/T_camera_object"][instance], np.float64),
+                np.asarray(reader["instances/T_camera_object"][instance - before], np.float64),
                 range(int(start[instance]), int(start[instance + 1])),
             )
             for instance in range(first, last)
         )
-        return FrameContent(int(index["frames/scene"][row]), int(index["frames/frame"][row]), objects)
+        intrinsics = np.asarray(reader["frames/intrinsics"][row - frames_before], np.float64)
+        scene, frame = int(index["frames/scene"][row]), int(index["frames/frame"][row])
+        image = None if self.reader is None else self.reader.colour_file(scene, frame)
+        return FrameContent(scene, frame, objects, intrinsics, image)
+
+    def image(self, scene: int, frame: int) -> Path:
+        """The file of a frame's colour image.
+
+        Raises:
+            UnknownItemError: the dataset has no such frame, or the frame no image.
+        """
+        index = self.shards.index
+        known = np.any((index["frames/scene"] == scene) & (index["frames/frame"] == frame))
+        path = self.reader.colour_file(scene, frame) if known and self.reader is not None else None
+        if path is None:
+            raise UnknownItemError(f"no image of scene {scene}, frame {frame}")
+        return path
+
+    def library_rows(self, annotations: range) -> Integer[Array, "_"]:
+        """Which grasps of the library these annotations are, as rows of their object there.
+
+        Raises:
+            InputError: no such annotations.
+        """
+        return self.shards.batch(np.array(annotations, np.int64))["library_row"]
 
     def grasp(self, annotation: int) -> GraspView:
         """The hand of one annotation, camera frame.

@@ -3,25 +3,66 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 from nicegui import ui
 
+from annotator.app.camera_scene import CameraScene
 from annotator.app.components import PosedHand, TexturedObject
 from annotator.app.routes import PREFIX
 from annotator.app.scene_data import grasp_json
 from annotator.app.style import STYLE
 from annotator.editing import Editor
 from annotator.viewing.content import SCENE_CAMERA, FrameContent, GraspView, LibraryContent, ShardsContent
+from annotator.viewing.hands import HandChoice
 from yaff.taxonomy import GRASP_TYPES
 
 DARK = "#20242b"
+WIDTH, HEIGHT = 760, 570
+COLOURS = ("#c99a83", "#78aad6", "#8ac480", "#e8b860", "#ba92d2")
+"""Of skin: hands of one frame are told apart by them."""
+
+
+class _Hands:
+    """Hands in a scene, as many as are needed.
+
+    Args:
+        places: the scene, and what in it they are put into.
+    """
+
+    def __init__(self, *places: AbstractContextManager[Any]) -> None:
+        self._places = places
+        self._hands: list[PosedHand] = []
+
+    def show(self, hands: Sequence[tuple[dict[str, object], str]]) -> None:
+        """Show these and no others, each with its colour."""
+        with ExitStack() as inside:
+            for place in self._places:
+                inside.enter_context(place)
+            while len(self._hands) < len(hands):
+                self._hands.append(PosedHand(f"{PREFIX}/hand.json"))
+        for hand, (posed, colour) in zip(self._hands, hands, strict=False):
+            hand.load(posed)
+            hand.skin(colour)
+        for k, hand in enumerate(self._hands):
+            hand.visible(k < len(hands))
+
+    def field(self, url: str) -> None:
+        """Colour what touches, by this distance field."""
+        for hand in self._hands:
+            hand.field(url)
+
+    def again(self) -> None:
+        """Tell the page everything once more, after its scene was made anew."""
+        for hand in self._hands:
+            hand.again()
 
 
 class _Viewer:
-    """What both kinds of page have: a scene, what is known of a grasp, and its Python."""
+    """What both kinds of page have: a scene that can be turned, what is known of a grasp, and its Python."""
 
     def __init__(self, editor: Editor) -> None:
         self.editor = editor
@@ -30,21 +71,26 @@ class _Viewer:
         ui.add_css(STYLE)
         ui.dark_mode(value=True)
         with ui.row().classes("yaff-page no-wrap w-full"):
-            with ui.column().classes("yaff-queue"):
+            with ui.column().classes("yaff-queue yaff-narrow"):
                 ui.label("YAFF").classes("text-lg")
                 self._choose()
             with ui.column().classes("yaff-scene"):
                 self._title = ui.label("").classes("text-lg").mark("title")
-                with ui.scene(width=760, height=570, grid=False, background_color=DARK).classes("yaff-canvas") as scene:
-                    self.scene = scene
-                    self.hand = PosedHand(f"{PREFIX}/hand.json")
-                scene.on("init", self._again)
+                with ui.element("div").classes("yaff-stack w-full"):
+                    with ui.scene(WIDTH, HEIGHT, grid=False, background_color=DARK).classes("yaff-canvas") as scene:
+                        self.scene = scene
+                    scene.on("init", self._again)
+                    self._put_more()
+                self.hands = _Hands(scene)
             with ui.column().classes("yaff-tools"):
                 self._facts = ui.html("", sanitize=False).classes("yaff-measures")
                 ui.button("Copy as Python", icon="content_copy", on_click=self._copy).props("dense no-caps").mark(
                     "copy"
                 )
                 self._code = ui.code("", language="python").classes("w-full text-xs").mark("code")
+
+    def _put_more(self) -> None:
+        """Other pictures in the scene's place."""
 
     def _choose(self) -> None:
         raise NotImplementedError
@@ -53,7 +99,7 @@ class _Viewer:
         raise NotImplementedError
 
     def _again(self) -> None:
-        self.hand.again()
+        self.hands.again()
         self._look()
 
     def _copy(self) -> None:
@@ -81,18 +127,21 @@ class _Viewer:
             if name not in names:
                 thing.visible(False)
 
-    def _show(self, view: GraspView | None, T_scene_frame: np.ndarray) -> None:
-        """Show a hand, in the frame of its numbers, and what is known of it."""
+    def _posed(self, view: GraspView, T_scene_frame: np.ndarray | None = None) -> dict[str, object]:
+        """A hand as the page takes it, moved from the frame of its numbers."""
+        posed = grasp_json(self.editor, view.state)
+        if T_scene_frame is not None:
+            posed["wrist"] = (T_scene_frame @ self.editor.wrist(view.state)).ravel().tolist()
+        return posed
+
+    def _describe(self, view: GraspView | None) -> None:
+        """Show what is known of a grasp, and its Python."""
         self.shown = view
-        self.hand.visible(view is not None)
         if view is None:
             self._title.set_text("no feasible grasp here")
             self._facts.set_content("")
             self._code.set_content("")
             return
-        posed = grasp_json(self.editor, view.state)
-        posed["wrist"] = (T_scene_frame @ self.editor.wrist(view.state)).ravel().tolist()
-        self.hand.load(posed)
         self._title.set_text(view.title)
         rows = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in view.facts)
         self._facts.set_content(f"<table>{rows}</table>")
@@ -120,7 +169,7 @@ class LibraryPage(_Viewer):
 
     def _new_object(self) -> None:
         if self._object.value is None:
-            self._show(None, np.eye(4))
+            self._describe(None)
             return
         counts = self.content.types(self._name())
         named = {0: f"all types ({sum(counts.values())})"}
@@ -128,8 +177,8 @@ class LibraryPage(_Viewer):
         self._type.set_options(named, value=0)
         self._place(self._name(), np.eye(4))
         self._hide_others([self._name()])
-        self.hand.field(f"{PREFIX}/objects/{self._name()}.field")
         self._new_type()
+        self.hands.field(f"{PREFIX}/objects/{self._name()}.field")
 
     def _name(self) -> str:
         return str(self._object.value)
@@ -148,7 +197,9 @@ class LibraryPage(_Viewer):
             return
         k = min(_at(self._slider), len(self.rows) - 1)
         self._count.set_text(f"grasp {k + 1} of {len(self.rows)}")
-        self._show(self.content.grasp(self._name(), self.rows[k]), np.eye(4))
+        view = self.content.grasp(self._name(), self.rows[k])
+        self.hands.show([(self._posed(view), COLOURS[0])])
+        self._describe(view)
         self._look()
 
     def _look(self) -> None:
@@ -161,26 +212,51 @@ class LibraryPage(_Viewer):
 
 
 class ShardsPage(_Viewer):
-    """Frames of a dataset, one after the other, with their hands."""
+    """Frames of a dataset, one after the other, with their hands: over the camera's image, or to be turned."""
 
     def __init__(self, content: ShardsContent, editor: Editor) -> None:
         self.content = content
         self.rows: tuple[int, ...] = ()
         self.frame: FrameContent | None = None
+        self.choice = HandChoice(content)
+        self.camera: CameraScene | None = None
         self._T_scene_camera = SCENE_CAMERA
+        self._settling = False
         super().__init__(editor)
         self._new_scene()
 
     def _choose(self) -> None:
         scenes = {scene: f"scene {scene}" for scene in self.content.scenes}
         self._scene = _select(scenes, self.content.scenes[0] if scenes else None, "scene", self._new_scene)
-        self._words = ui.label("").classes("text-sm opacity-70")
+        self._words = ui.label("").classes("text-sm opacity-70").mark("words")
         self._slider = ui.slider(min=0, max=0, step=1, value=0, on_change=self._new_frame).mark("frame")
-        self._playing = ui.switch("play").props("dense")
+        with ui.row().classes("items-center"):
+            self._playing = ui.switch("play").props("dense")
+            self._image = ui.switch("camera image", value=True, on_change=self._new_view).props("dense").mark("image")
+            self._image.set_visibility(self.content.reader is not None)
         ui.timer(0.2, self._play)
+        self._hands = ui.toggle({True: "all hands", False: "one hand"}, value=True, on_change=self._new_hands)
+        self._hands.props("dense no-caps spread").classes("w-full").mark("hands")
         self._object = _select([], None, "object", self._new_object)
         self._which = ui.slider(min=0, max=0, step=1, value=0, on_change=self._new_grasp).mark("grasp")
-        self._count = ui.label("").classes("text-sm opacity-70")
+        with ui.row().classes("items-center"):
+            ui.button(icon="chevron_left", on_click=lambda: self._step(-1)).props("flat dense").mark("before")
+            ui.button(icon="chevron_right", on_click=lambda: self._step(1)).props("flat dense").mark("next")
+            self._count = ui.label("").classes("text-sm opacity-70").mark("count")
+
+    def _put_more(self) -> None:
+        if self.content.reader is None:
+            return
+        self._size = width, height = self.content.reader.image_size
+        self.camera = CameraScene(WIDTH, round(WIDTH * height / width))
+        self.camera.element.style(f"width: 100%; aspect-ratio: {width} / {height}")  # as wide as there is room
+        self._over_image = _Hands(self.camera.element, self.camera.group)
+        self.camera.element.on("init", self._camera_again)
+
+    def _camera_again(self) -> None:
+        assert self.camera is not None
+        self.camera.again()
+        self._over_image.again()
 
     def _play(self) -> None:
         if self._playing.value and self.rows:
@@ -188,7 +264,7 @@ class ShardsPage(_Viewer):
 
     def _new_scene(self) -> None:
         if self._scene.value is None:
-            self._show(None, SCENE_CAMERA)
+            self._describe(None)
             return
         self.rows = self.content.frames(self._scene.value)
         # the objects around the origin, about which the page turns and zooms
@@ -202,32 +278,72 @@ class ShardsPage(_Viewer):
 
     def _new_frame(self) -> None:
         self.frame = self.content.frame(self.rows[min(_at(self._slider), len(self.rows) - 1)])
-        names = [name for name, _, _ in self.frame.objects]
+        self.choice.turn_to(self.frame)
         self._words.set_text(f"frame {self.frame.frame}, {sum(len(rows) for _, _, rows in self.frame.objects)} grasps")
         for name, T_camera_object, _ in self.frame.objects:
             self._place(name, self._T_scene_camera @ T_camera_object)
-        self._hide_others(names)
-        options = {name: f"{name} ({len(rows)})" for name, _, rows in self.frame.objects}
-        kept = self._object.value if self._object.value in options else next(iter(options), None)
-        self._object.set_options(options, value=kept)
-        self._new_object()
+        self._hide_others([name for name, _, _ in self.frame.objects])
+        with self._quietly():
+            options = {name: f"{name} ({len(rows)})" for name, _, rows in self.frame.objects}
+            self._object.set_options(options, value=self.choice.name)
+        self._new_view()
+        self._show()
 
-    def _annotations(self) -> Sequence[int]:
-        assert self.frame is not None
-        return next((rows for name, _, rows in self.frame.objects if name == self._object.value), ())
+    def _new_view(self) -> None:
+        """The camera's image, where it is wanted and there is one; else what can be turned."""
+        frame = self.frame
+        if self.camera is None or frame is None:
+            return
+        over_image = bool(self._image.value) and frame.image is not None
+        if over_image:
+            hiders = [(name, T) for name, T, _ in frame.objects]
+            self.camera.show((frame.scene, frame.frame), self._size, frame.intrinsics, hiders)
+        # out of sight, not out of the layout: a scene without a size could not be drawn later
+        for element, seen in ((self.camera.element, over_image), (self.scene, not over_image)):
+            element.classes(remove="invisible") if seen else element.classes("invisible")
+
+    def _new_hands(self) -> None:
+        self.choice.everybody = bool(self._hands.value)
+        self._show()
 
     def _new_object(self) -> None:
-        rows = self._annotations()
-        self._which.props(f"max={max(0, len(rows) - 1)}")
-        if _at(self._which) >= max(1, len(rows)):
-            self._which.set_value(0)
-        self._new_grasp()
+        if not self._settling:
+            self.choice.name = None if self._object.value is None else str(self._object.value)
+            self._show()
 
     def _new_grasp(self) -> None:
-        rows = self._annotations()
-        k = min(_at(self._which), len(rows) - 1)
-        self._count.set_text(f"grasp {k + 1} of {len(rows)}")
-        self._show(self.content.grasp(rows[k]) if rows else None, self._T_scene_camera)
+        if not self._settling:
+            self.choice.pick(_at(self._which))
+            self._show()
+
+    def _step(self, by: int) -> None:
+        self.choice.step(by)
+        self._show()
+
+    def _show(self) -> None:
+        """The hands that are chosen."""
+        count = len(self.choice.grasps)
+        with self._quietly():
+            self._which.props(f"max={max(0, count - 1)}")
+            self._which.set_value(self.choice.at)
+        self._count.set_text(f"grasp {self.choice.at + 1} of {count}" if count else "no feasible grasp")
+        names = [] if self.frame is None else [name for name, _, _ in self.frame.objects]
+        views = [
+            (self.content.grasp(row), COLOURS[names.index(name) % len(COLOURS)]) for name, row in self.choice.shown
+        ]
+        self.hands.show([(self._posed(view, self._T_scene_camera), colour) for view, colour in views])
+        if self.camera is not None:
+            self._over_image.show([(self._posed(view), colour) for view, colour in views])
+        self._describe(next((view for view, _ in views if view.row == self.choice.chosen), None))
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """While the page's own doing changes a control, it is not taken for a person's."""
+        self._settling = True
+        try:
+            yield
+        finally:
+            self._settling = False
 
     def _look(self) -> None:
         """From half the way between the camera and the objects: the page's angle of view is wider."""

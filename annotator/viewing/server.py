@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 
 import trimesh
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import FastAPI
 from nicegui import app, ui
 
 from annotator.app.access import Access
 from annotator.app.api import answer_errors
-from annotator.app.routes import KEEP, PREFIX
-from annotator.app.scene_data import field_bytes, hand_json, object_glb
+from annotator.app.routes import make_scene_router
 from annotator.editing import Editor
 from annotator.viewing.content import LibraryContent, ShardsContent
 from annotator.viewing.page import LibraryPage, ShardsPage
-from yaff.errors import UnknownItemError
 from yaff.objects import ObjectModel
 
 Content = LibraryContent | ShardsContent
@@ -68,7 +65,8 @@ def install(
 ) -> None:
     """Put page and routes on an application."""
     names = content.objects if isinstance(content, LibraryContent) else content.shards.objects
-    server.include_router(_router(names, editor, mesh, load))
+    image = content.image if isinstance(content, ShardsContent) and content.reader is not None else None
+    server.include_router(make_scene_router(frozenset(names), editor, mesh, load, image))
     answer_errors(server)
 
     @ui.page("/")
@@ -77,43 +75,3 @@ def install(
             LibraryPage(content, editor)
         else:
             ShardsPage(content, editor)
-
-
-def _router(
-    names: Collection[str],
-    editor: Editor,
-    mesh: Callable[[str], trimesh.Trimesh],
-    load: Callable[[str], ObjectModel],
-) -> APIRouter:
-    router = APIRouter(prefix=PREFIX, include_in_schema=False)
-
-    def known(name: str) -> str:
-        if name not in names:
-            raise UnknownItemError(f"no object {name!r} here")
-        return name
-
-    @lru_cache(maxsize=1)
-    def hand_bytes() -> bytes:
-        return hand_json(editor.model, editor.anatomy)
-
-    @lru_cache(maxsize=32)
-    def glb_bytes(name: str) -> bytes:
-        return object_glb(mesh(name))
-
-    @lru_cache(maxsize=32)
-    def field(name: str) -> bytes:
-        return field_bytes(load(name).sdf)
-
-    @router.get("/hand.json")
-    def hand() -> Response:
-        return Response(hand_bytes(), media_type="application/json", headers=KEEP)
-
-    @router.get("/objects/{name}.glb")
-    def glb(name: str) -> Response:
-        return Response(glb_bytes(known(name)), media_type="model/gltf-binary", headers=KEEP)
-
-    @router.get("/objects/{name}.field")
-    def distance(name: str) -> Response:
-        return Response(field(known(name)), media_type="application/octet-stream", headers=KEEP)
-
-    return router

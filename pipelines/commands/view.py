@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
 from pipelines.commands.parsing import parse, say
 from pipelines.config import BuildConfig, HandSection, ObjectsSection
-from yaff.errors import ConfigError, MissingFileError
+from yaff.errors import ConfigError, FormatError, MissingFileError
+
+if TYPE_CHECKING:
+    from yaff.scene.frames import SceneReader
 
 USAGE = """
 yaff view out/demo/library.h5
 yaff view out/demo/shards
-yaff view shards --models YCB_Video_Dataset/models
+yaff view shards --dataset YCB_Video_Dataset --models YCB_Video_Dataset/models
 """
 
 
@@ -24,7 +27,8 @@ yaff view shards --models YCB_Video_Dataset/models
 class View:
     """Look at a library or a folder of shards in the browser: grasps by object and type, or frame after frame.
 
-    Nothing is changed. A grasp can be copied as Python.
+    Nothing is changed. A grasp can be copied as Python. Hands are shown over the images of the dataset that the shards
+    were made of, where it has some.
     """
 
     path: Positional[Path]
@@ -37,6 +41,8 @@ class View:
     """The token that browsers must show; made up where one is needed and none is given."""
     names: tuple[str, ...] = ()
     """Host names under which browsers reach the server, when it listens beyond this machine."""
+    dataset: Path | None = None
+    """The dataset with the images of the shards' frames; `dataset` beside the shards, where a build generated it."""
     source: Literal["auto", "installed", "stand-in", "folder"] = "auto"
     """Shapes of the objects; "auto": those that the grasps were found on, as far as the file tells."""
     models: Path | None = None
@@ -70,7 +76,7 @@ def run(arguments: list[str]) -> int:
 
     if options.path.is_dir():
         shards = ShardSet.open(options.path)
-        content, made_with = ShardsContent(shards), shards.index.hand
+        content, made_with = ShardsContent(shards, _images(options)), shards.index.hand
         standins = bool(shards.manifest.document["configuration"].get("standins"))
     else:
         library = GraspLibrary.open(options.path)
@@ -97,3 +103,16 @@ def run(arguments: list[str]) -> int:
         names,
     )
     return 0
+
+
+def _images(options: View) -> SceneReader | None:
+    """The dataset that the shards were made of, if it is known."""
+    from pipelines.loading import catalogue
+    from yaff.scene.recognise import open_scenes
+
+    if options.dataset is not None:
+        return open_scenes(options.dataset, None, catalogue().indices)
+    try:
+        return open_scenes(options.path.resolve().parent / "dataset", None, catalogue().indices)
+    except (MissingFileError, FormatError):  # nobody said that there is one
+        return None

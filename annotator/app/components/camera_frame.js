@@ -21,6 +21,7 @@ export default class CameraFrame {
     lamp.position.set(-0.4, -0.6, -0.2);
     lamp.target.position.set(0, 0, 1);
     this.mesh.add(lamp, lamp.target);
+    this.bodies = new Map(); // promises of what was loaded
     this.hiders = new THREE.Group();
     this.mesh.add(this.hiders);
     return this.mesh;
@@ -30,29 +31,45 @@ export default class CameraFrame {
   // centre: principal point, pixels; hiders: [{url, T}] with T in the camera's frame, row by row
   async set_frame(frame) {
     this.wanted = frame;
-    if (!frame) return this.clear();
-    const texture = await new THREE.TextureLoader().loadAsync(frame.image);
-    const bodies = await Promise.all(
-      frame.hiders.map(async ({ url, T }) => {
-        const body = (await loader.loadAsync(url)).scene;
-        body.applyMatrix4(new THREE.Matrix4().set(...T));
-        body.traverse((child) => {
-          if (!child.isMesh) return;
-          child.material.map?.dispose();
-          child.material = new THREE.MeshBasicMaterial({ colorWrite: false, side: THREE.DoubleSide });
-          child.renderOrder = -1;
-        });
-        return body;
-      }),
-    );
+    if (!frame) return this.change(null, null, []);
+    const count = {};
+    const loading = frame.hiders.map(({ url }) => this.body(url, (count[url] = (count[url] ?? 0) + 1)));
+    const [texture, ...bodies] = await Promise.all([new THREE.TextureLoader().loadAsync(frame.image), ...loading]);
     if (this.wanted !== frame) return texture.dispose(); // another frame was chosen meanwhile
-    this.clear();
-    for (const body of bodies) this.hiders.add(body);
+    bodies.forEach((body, k) => body.matrix.set(...frame.hiders[k].T));
     const [left, top, width, height] = frame.crop, [w, h] = frame.size;
     texture.colorSpace = THREE.SRGBColorSpace;
     texture.offset.set(left / w, 1 - (top + height) / h);
     texture.repeat.set(width / w, height / h);
+    this.change(frame, texture, bodies);
+  }
+
+  // An object's body, loaded once, that hides what is behind it; the same object may be in a frame more than once.
+  body(url, nth) {
+    const key = `${nth} ${url}`;
+    if (!this.bodies.has(key))
+      this.bodies.set(
+        key,
+        loader.loadAsync(url).then(({ scene }) => {
+          scene.traverse((child) => {
+            if (!child.isMesh) return;
+            child.material.map?.dispose();
+            child.material = new THREE.MeshBasicMaterial({ colorWrite: false, side: THREE.DoubleSide });
+            child.renderOrder = -1;
+          });
+          const body = new THREE.Group();
+          body.matrixAutoUpdate = false;
+          return body.add(scene);
+        }),
+      );
+    return this.bodies.get(key);
+  }
+
+  change(frame, texture, bodies) {
+    this.texture?.dispose();
     this.texture = texture;
+    this.hiders.clear();
+    for (const body of bodies) this.hiders.add(body);
     this.shown = frame;
     this.stale = true;
   }
@@ -60,7 +77,9 @@ export default class CameraFrame {
   apply(scene, camera) {
     if (!this.stale) return;
     this.stale = false;
-    scene.background = this.texture;
+    this.plain ??= scene.background;
+    scene.background = this.texture ?? this.plain;
+    if (!this.shown) return;
     const { size: [w, h], focal, centre, crop: [left, top, width, height] } = this.shown;
     camera.fov = (2 * Math.atan(h / (2 * focal)) * 180) / Math.PI;
     camera.near = 0.01;
@@ -68,18 +87,14 @@ export default class CameraFrame {
     camera.setViewOffset(w, h, left - centre[0] + w / 2 - 0.5, top - centre[1] + h / 2 - 0.5, width, height);
   }
 
-  clear() {
-    this.texture?.dispose();
-    this.hiders.traverse((child) => {
-      child.geometry?.dispose();
-      child.material?.dispose();
-    });
-    this.hiders.clear();
-  }
-
   apply_material() {}
 
-  dispose() {
-    this.clear();
+  async dispose() {
+    this.texture?.dispose();
+    for (const loading of this.bodies.values())
+      (await loading).traverse((child) => {
+        child.geometry?.dispose();
+        child.material?.dispose();
+      });
   }
 }

@@ -27,6 +27,7 @@ class PosedHand(_Calls, Object3D, component="posed_hand.js"):
         super().__init__(url)
         self._shown: Mapping[str, Any] | None = None
         self._field: str | None = None
+        self._skin: str | None = None
         self._opacity = 1.0
 
     def load(self, grasp: Mapping[str, Any]) -> None:
@@ -38,6 +39,11 @@ class PosedHand(_Calls, Object3D, component="posed_hand.js"):
         """Colour contact and penetration by this distance field."""
         self._field = url
         self.call("set_field", url)
+
+    def skin(self, colour: str) -> None:
+        """Another colour of skin (``#rrggbb``), to tell hands apart."""
+        self._skin = colour
+        self.call("set_skin", colour)
 
     def opacity_of(self, opacity: float) -> None:
         """How much of it can be seen."""
@@ -54,6 +60,8 @@ class PosedHand(_Calls, Object3D, component="posed_hand.js"):
             self.load(self._shown)
         if self._field is not None:
             self.field(self._field)
+        if self._skin is not None:
+            self.skin(self._skin)
         self.opacity_of(self._opacity)
 
 

@@ -207,7 +207,7 @@ export default class PosedHand {
     this.contacts = 0;
     this.deepest = 0;
     for (let v = 0; v < points.length / 3; v++) {
-      let colour = SKIN;
+      let colour = this.skin ?? SKIN;
       if (this.field) {
         const d = this.distance(points[3 * v], points[3 * v + 1], points[3 * v + 2]);
         if (d < CONTACT_DISTANCE) {
@@ -222,6 +222,12 @@ export default class PosedHand {
       colours[3 * v + 2] = colour[2];
     }
     this.colours.needsUpdate = true;
+  }
+
+  // another colour of skin, to tell hands apart
+  set_skin(colour) {
+    this.skin = linear(colour);
+    this.paint();
   }
 
   set_opacity(opacity) {

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from annotator.viewing import LibraryContent, ShardsContent
-from benchmarks.browser import CHROMIUM_FLAGS
+from benchmarks.browser import CHROMIUM_FLAGS, listen_for_errors, serving
 from pipelines.cli import COULD_NOT, main
 from yaff.errors import UnknownItemError
 from yaff.hand import load_hand
+from yaff.scene.recognise import open_scenes
 from yaff.store import GraspLibrary, ShardSet
 
 CHROMIUM = shutil.which("chromium")
@@ -78,9 +74,40 @@ def test_the_frames_hold_every_annotation_once(finished_demo: Path) -> None:
         content.frames(99)
 
 
+def test_images_of_the_frames(finished_demo: Path) -> None:
+    shards = ShardSet.open(finished_demo / "out/demo/shards")
+    content = ShardsContent(shards, open_scenes(finished_demo / "out/demo/dataset"))
+    frame = content.frame(content.frames(content.scenes[0])[0])
+    assert frame.image is not None
+    assert frame.image == content.image(frame.scene, frame.frame)
+    annotation = next(rows[0] for _, _, rows in frame.objects if rows)
+    np.testing.assert_array_equal(frame.intrinsics, shards.sample(annotation)["intrinsics"])
+    for scene, number in ((frame.scene, 10**6), (99, frame.frame)):
+        with pytest.raises(UnknownItemError, match="no image"):
+            content.image(scene, number)
+    assert ShardsContent(shards).frame(0).image is None
+    with pytest.raises(UnknownItemError, match="no image"):
+        ShardsContent(shards).image(frame.scene, frame.frame)
+
+
+def test_the_rows_of_the_library(finished_demo: Path) -> None:
+    shards = ShardSet.open(finished_demo / "out/demo/shards")
+    rows = ShardsContent(shards).library_rows(range(3, 9))
+    assert rows.tolist() == [shards.sample(k)["library_row"] for k in range(3, 9)]
+
+
 def test_what_cannot_be_viewed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["view", str(tmp_path / "nothing.h5")]) == COULD_NOT
     assert "nothing there" in capsys.readouterr().err
+
+
+HANDS = """(() => {
+    const scene = document.querySelector('.yaff-image');
+    const objects = [...(getElement(Number(scene.id.slice(1)))?.objects ?? new Map()).values()];
+    const shown = objects.filter((o) => o.component?.vertices && o.mesh.visible).length;
+    return { shown, image: !scene.classList.contains('invisible') };
+})()"""
+"""How many hands are in the camera's picture, and whether it is the one that is seen."""
 
 
 @pytest.mark.browser
@@ -89,36 +116,34 @@ def test_what_cannot_be_viewed(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_a_browser_shows_it(what: str, here: Path) -> None:
     from playwright.sync_api import expect, sync_playwright
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
-    command = [sys.executable, "-m", "pipelines.cli", "view", f"out/demo/{what}", "--port", str(port)]
-    environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[3])
-    server = subprocess.Popen(command, cwd=here, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 120.0
-        while time.monotonic() < deadline and server.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1.0).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-            page = browser.new_page()
-            errors: list[str] = []
-            page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.set_default_timeout(60_000)
-            page.goto(f"http://127.0.0.1:{port}/")
-            expect(page.get_by_text("vertices = yaff.load_hand()")).to_be_visible(timeout=60_000)
-            before = page.locator("code").first.inner_text()
-            page.locator(".q-slider").last.click()  # its middle
-            expect(page.locator("code").first).not_to_have_text(before, timeout=60_000)
-            page.wait_for_function("document.querySelector('canvas') !== null")
-            browser.close()
-        assert errors == []
-    finally:
-        server.terminate()
-        server.wait(30)
+    with serving(["view", f"out/demo/{what}"], here) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        page = browser.new_page()
+        errors = listen_for_errors(page)
+        page.set_default_timeout(60_000)
+        page.goto(address)
+        code = page.locator("code").first
+        expect(page.get_by_text("vertices = yaff.load_hand()")).to_be_visible(timeout=60_000)
+        before = code.inner_text()
+        page.locator(".q-slider").last.click()  # its middle
+        expect(code).not_to_have_text(before, timeout=60_000)
+        page.wait_for_function("document.querySelector('canvas') !== null")
+        if what == "shards":
+            # over the camera's image first, with a hand on every object that has a grasp
+            assert page.evaluate(HANDS)["image"]
+            everybody = page.wait_for_function(f"({HANDS}).shown > 1 && ({HANDS}).shown").json_value()
+            page.get_by_role("button", name="one hand").click()
+            page.wait_for_function(f"({HANDS}).shown === 1")
+            before = code.inner_text()
+            page.get_by_role("button", name="chevron_right").or_(page.get_by_text("chevron_right")).first.click()
+            expect(code).not_to_have_text(before, timeout=60_000)
+            page.get_by_role("button", name="all hands").click()
+            page.wait_for_function(f"({HANDS}).shown === {everybody}")
+            frame = page.get_by_text("frame 1,")
+            expect(frame).to_be_visible()
+            page.locator(".q-slider").first.click()
+            expect(frame).not_to_be_visible(timeout=60_000)
+            page.get_by_role("switch", name="camera image").click()
+            page.wait_for_function(f"!({HANDS}).image")
+        browser.close()
+    assert errors == []
