@@ -11,7 +11,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing.managers import SyncManager
 from typing import Any
-from uuid import uuid4
 
 from annotator.proving.prover import Prover
 from yaff.errors import ConflictError, PhysicsError
@@ -96,11 +95,6 @@ class ProvingPool:
         """Stop the workers."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._manager.shutdown()
-
-
-def new_job_name() -> str:
-    """A name by which a script asks after its job."""
-    return uuid4().hex
 
 
 def _end_with_parent() -> None:

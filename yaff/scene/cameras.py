@@ -51,12 +51,6 @@ def image_boxes(
     return boxes
 
 
-def clip_boxes(boxes: Float[Array, "k 4"], size: tuple[int, int]) -> Float64[Array, "k 4"]:
-    """Boxes cut to an image of ``size`` = (width, height); those outside end with no area at its border."""
-    limit = np.array([size[0] - 1, size[1] - 1, size[0] - 1, size[1] - 1], np.float64)
-    return np.clip(boxes, 0.0, limit)
-
-
 def _pinhole(fx: float, fy: float, cx: float, cy: float) -> Float64[Array, "3 3"]:
     return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from yaff.grasp.batch import MEASURES
 
 LIBRARY_FORMAT = "yaff-grasp-library"
@@ -58,11 +56,6 @@ class Column:
     def text(self) -> bool:
         """Whether it holds strings."""
         return self.dtype == "utf8"
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of one row (numbers only)."""
-        return int(np.dtype(self.dtype).itemsize * np.prod(self.shape, dtype=np.int64))
 
 
 METADATA = Column("metadata", "utf8", "", (), "", "", "JSON object: hand, meshes, configuration, versions")

@@ -42,11 +42,6 @@ class Filters:
         """Whether something is asked of the grasp, not only of the instance."""
         return any(v is not None for v in (self.types, self.min_epsilon, self.max_penetration, self.states))
 
-    @property
-    def of_anything(self) -> bool:
-        """Whether anything is asked."""
-        return any(value is not None for value in vars(self).values())
-
 
 @dataclass(frozen=True)
 class Ranks:
