@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.commands.parsing import parse, say
+from pipelines.commands.parsing import parse, say, with_absolute_paths
 from pipelines.config import BuildConfig, load_config
 from yaff.resources import configurations
 
@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> int:
     from pipelines.build import build
     from pipelines.progress import default_progress
 
-    result = build(config, default_progress())
+    result = build(with_absolute_paths(config), default_progress())
     for stage, seconds in result.log.seconds.items():
         say(f"{stage:10} {seconds:8.1f} s")
     say(f"{'total':10} {sum(result.log.seconds.values()):8.1f} s")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
-from pipelines.commands.parsing import parse, say, write_json
+from pipelines.commands.parsing import parse, say, with_absolute_paths, write_json
 from pipelines.config import BuildConfig, HandSection, ObjectsSection, OutputSection
 from yaff.errors import ConfigError
 from yaff.search.config import SearchConfig
@@ -56,7 +56,7 @@ class Import:
 
 def run(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
-    options = parse(Import, arguments, "import", usage=USAGE)
+    options = with_absolute_paths(parse(Import, arguments, "import", usage=USAGE))
     work = options.out.with_name(options.out.name + ".work")
     source = "stand-in" if options.models is None else "folder"
     config = BuildConfig(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
 from inspect import cleandoc
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -29,6 +31,22 @@ def parse(cls: type[T], arguments: Sequence[str], command: str, *, usage: str, d
         config=(tyro.conf.FlagCreatePairsOff,),
         **settings,
     )
+
+
+def with_absolute_paths(options: T) -> T:
+    """Options whose paths, those of sections within included, hold in any folder: for commands that give work away.
+
+    A worker process need not be in the folder of the process that gives it work: a Dask worker never is.
+    """
+    if not is_dataclass(options) or isinstance(options, type):
+        return options
+    settled: dict[str, Any] = {}
+    for field in fields(options):
+        value = getattr(options, field.name)
+        after = value.absolute() if isinstance(value, Path) else with_absolute_paths(value)
+        if after is not value:
+            settled[field.name] = after
+    return replace(options, **settled) if settled else options
 
 
 def parse_duration(text: str, option: str) -> float:

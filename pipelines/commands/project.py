@@ -8,7 +8,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from pipelines.commands.parsing import parse, say, write_json
+from pipelines.commands.parsing import parse, say, with_absolute_paths, write_json
 from pipelines.config import BuildConfig, DatasetSection, HandSection, ObjectsSection, OutputSection, ProjectSection
 from yaff.errors import MissingFileError
 
@@ -67,7 +67,7 @@ class Project:
 
 def run(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
-    options = parse(Project, arguments, "project", usage=USAGE)
+    options = with_absolute_paths(parse(Project, arguments, "project", usage=USAGE))
     if not options.dataset.exists():
         raise MissingFileError(
             "dataset not found", where=options.dataset, remedy="give a YCB-Video or BOP folder, or a table of poses"

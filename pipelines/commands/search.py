@@ -8,7 +8,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from pipelines.commands.parsing import parse, parse_duration, say, write_json
+from pipelines.commands.parsing import parse, parse_duration, say, with_absolute_paths, write_json
 from pipelines.config import BuildConfig, HandSection, ObjectsSection, OutputSection, SearchSection
 from yaff.errors import ConfigError
 from yaff.search.config import SearchConfig
@@ -63,7 +63,7 @@ class Search:
 
 def run(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
-    options = parse(Search, arguments, "search", usage=USAGE)
+    options = with_absolute_paths(parse(Search, arguments, "search", usage=USAGE))
     budget = None if options.budget is None else parse_duration(options.budget, "--budget")
     settings = options.settings
     if options.count is not None:
