@@ -70,9 +70,9 @@ bench-learning: setup
 bench-objects: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.objects $(BENCH_FLAGS)
 
-# The pictures of the README, from the built-in hand and the stand-ins only.
+# The pictures of README and documentation, of the built-in hand and the stand-ins only; after make demo, with chromium.
 pictures: setup
-	$(BIN)/python -m benchmarks.pictures docs/pictures
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.pictures docs/pictures $(PICTURES_FLAGS)
 
 clean:
 	rm -rf out build dist .pytest_cache .ruff_cache

@@ -1,17 +1,23 @@
-"""Draw the pictures of the README from a finished demo: built-in hand and stand-ins only.
+"""Make the pictures of README and documentation from a finished demo: built-in hand and stand-ins only.
 
 Usage:
-    python -m benchmarks.pictures docs/pictures [out/demo]
+    python -m benchmarks.pictures docs/pictures [out/demo [PART ...]]
+
+Parts: ``drawn`` (hand, postures, grasps, a frame), ``search`` (how the search works), ``screens`` (report, review and
+viewer in Debian's chromium); all of them if none is named.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.screenshots import screenshots
+from benchmarks.search_figures import search_figures
 from pipelines.config import load_config
 from pipelines.hand_sheets import draw_sheet
 from pipelines.loading import Recipes, hand_of, mesh_of, recipes_of
@@ -25,13 +31,29 @@ LIMIT = 300_000
 """Bytes that a committed picture may have."""
 
 
-def main(target: Path, demo: Path) -> None:
-    """Write ``hand.png``, ``postures.png``, ``grasps.png`` and ``frame.png``."""
-    recipes = recipes_of(load_config(Path("configs/demo.toml")))
+PARTS = ("drawn", "search", "screens")
+
+
+def main(target: Path, demo: Path, parts: Sequence[str] = PARTS) -> None:
+    """Write the pictures of these parts, each below :data:`LIMIT`."""
+    config = load_config(Path("configs/demo.toml"))
+    recipes = recipes_of(config)
     library, manifest = GraspLibrary.open(demo / "library.h5"), Manifest.open(demo / "shards")
     if set(library.metadata["standins"]) != set(library.objects) or hand_of(recipes.hand).name != "builtin":
         raise SystemExit("pictures of licensed hands or scanned meshes are not committed")
     target.mkdir(parents=True, exist_ok=True)
+    if "drawn" in parts:
+        drawn(target, demo, recipes, library, manifest)
+    if "search" in parts:
+        for name, picture in search_figures(recipes, config.search.settings).items():
+            write(target / f"{name}.png", picture)
+    if "screens" in parts:
+        for name, picture in screenshots(demo):
+            write(target / f"{name}.png", picture)
+
+
+def drawn(target: Path, demo: Path, recipes: Recipes, library: GraspLibrary, manifest: Manifest) -> None:
+    """``hand.png``, ``postures.png``, ``grasps.png`` and ``frame.png``."""
     write(target / "hand.png", draw_sheet(hand_of(recipes.hand), "turntable", 360))
     write(target / "postures.png", draw_sheet(hand_of(recipes.hand), "poses", 360))
     write(target / "grasps.png", grasps(recipes, library))
@@ -85,4 +107,7 @@ def write(path: Path, picture: np.ndarray) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "out/demo"))
+    asked = tuple(sys.argv[3:]) or PARTS
+    if unknown := set(asked) - set(PARTS):
+        raise SystemExit(f"no part {', '.join(sorted(unknown))}; one of {', '.join(PARTS)}")
+    main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "out/demo"), asked)

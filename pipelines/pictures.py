@@ -162,18 +162,19 @@ def _directions(vertices: Float[Array, "778 3"], centre: Float[Array, "3"]) -> l
 
 def _both_show(meshes: list[RenderMesh]) -> float:
     """Pixels of the object times pixels of the hand, in a small picture."""
-    index = renderer().render(meshes, _intrinsics(48), (48, 48)).index
+    index = renderer().render(meshes, intrinsics_of(48), (48, 48)).index
     return float(np.count_nonzero(index == 0)) ** 0.5 * float(np.count_nonzero(index == 1))
 
 
-def _intrinsics(size: int) -> Float[Array, "3 3"]:
+def intrinsics_of(size: int) -> Float[Array, "3 3"]:
+    """Of the camera of the pictures of grasps, for a square picture of this many pixels."""
     focal, middle = 0.5 * size / FIELD, 0.5 * (size - 1)
     return np.array([[focal, 0.0, middle], [0.0, focal, middle], [0.0, 0.0, 1.0]])
 
 
 def _smooth(meshes: list[RenderMesh], size: int) -> UInt8[Array, "s s 3"]:
     """Drawn at twice the size and averaged."""
-    large = renderer().render(meshes, _intrinsics(2 * size), (2 * size, 2 * size), background=WHITE).colour
+    large = renderer().render(meshes, intrinsics_of(2 * size), (2 * size, 2 * size), background=WHITE).colour
     return np.asarray(Image.fromarray(large).resize((size, size), Image.Resampling.BOX))
 
 
