@@ -31,10 +31,11 @@ from pipelines.progress import QuietProgress, default_progress
 from pipelines.toml import read_toml
 from pipelines.training.checkpoints import LAST, Checkpoint
 from pipelines.training.config import TrainConfig
-from pipelines.training.data import ShapeOptions, TrainingData
+from pipelines.training.data import TrainingData
 from pipelines.training.evaluation import MODEL, RAW, REFERENCES, Evaluation, EvaluationConfig, Method
 from pipelines.training.loop import Trained, Trainer
 from pipelines.training.report import cells, headings, write_pictures, write_tables
+from pipelines.training.shapes import ShapeOptions
 from pipelines.training.validation import corrupted_copies, findings
 from yaff.errors import MissingFileError, YaffError
 from yaff.learning.batches import BatchMaker, Epochs

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from pipelines.commands.parsing import parse, say, write_json, write_table
-from pipelines.config import HandSection
+from pipelines.training.shapes import ShapeOptions
 from yaff.errors import ConfigError, MissingFileError
 
 USAGE = """
@@ -54,15 +54,7 @@ class Evaluate:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = 0
     """Other seeds draw other instances and noise."""
-    source: Literal["auto", "installed", "folder", "stand-in"] = "auto"
-    """Shapes of the objects; "auto": those that the shards were made with, as far as they tell."""
-    models: Path | None = None
-    """Folder of the scanned meshes, where the shards are of these."""
-    dataset: Path | None = None
-    """The dataset that the shards were made from, for models that look at its images."""
-    hand: HandSection = field(default_factory=HandSection)
-    cache: Path | None = None
-    """Folder for derived geometry; the user's cache folder when not set."""
+    shapes: Annotated[ShapeOptions, arg(name="")] = field(default_factory=ShapeOptions)
     json: bool = False
     """Print the table as JSON."""
 
@@ -75,7 +67,7 @@ def run(arguments: list[str]) -> int:
 
     from pipelines.progress import default_progress
     from pipelines.training.checkpoints import Checkpoint
-    from pipelines.training.data import ShapeOptions, TrainingData
+    from pipelines.training.data import TrainingData
     from pipelines.training.evaluation import MODEL, REFERENCES, Evaluation, EvaluationConfig
     from pipelines.training.report import cells, document, headings, write_pictures, write_tables
     from yaff.learning.summary import better_than
@@ -88,8 +80,7 @@ def run(arguments: list[str]) -> int:
             where=options.checkpoint,
             remedy="train with --data.held-out NAME ..., or leave --held-out away",
         )
-    shapes = ShapeOptions(options.source, options.models, options.hand, options.cache, options.dataset)
-    data = TrainingData.open(options.shards, shapes)
+    data = TrainingData.open(options.shards, options.shapes)
     checkpoint.check_hand(data.shards.index.hand, options.shards)
     objects = held_out if options.held_out else options.objects
     if not objects and held_out:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from pipelines.commands.parsing import parse, say, write_json
-from pipelines.config import HandSection
+from pipelines.training.shapes import ShapeOptions
 from yaff.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ class Predict:
     """Only this object."""
     rank: int = 0
     """Draw the best grasp of each object (0), the second (1), ..."""
-    dataset: Path | None = None
-    """The dataset that the shards were made from, for its colour images."""
     grasps: int = 5
     """Grasps of each object."""
     iterations: int = 60
@@ -51,13 +49,7 @@ class Predict:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = 0
     """Other seeds draw other hands."""
-    source: Literal["auto", "installed", "folder", "stand-in"] = "auto"
-    """Shapes of the objects; "auto": those that the shards were made with, as far as they tell."""
-    models: Path | None = None
-    """Folder of the scanned meshes; DATASET/models when not set."""
-    hand: HandSection = field(default_factory=HandSection)
-    cache: Path | None = None
-    """Folder for derived geometry; the user's cache folder when not set."""
+    shapes: Annotated[ShapeOptions, arg(name="")] = field(default_factory=ShapeOptions)
     json: bool = False
     """Print every grasp with its 51 parameters in the camera frame as JSON."""
 
@@ -73,7 +65,7 @@ def run(arguments: list[str]) -> int:
     from pipelines.loading import mesh_of
     from pipelines.pictures import HAND_COLOURS, hand_mesh, over_photo, write_png
     from pipelines.training.checkpoints import Checkpoint
-    from pipelines.training.data import ShapeOptions, TrainingData
+    from pipelines.training.data import TrainingData
     from pipelines.training.evaluation import Predictors
     from yaff.learning.predicting import PredictionConfig
     from yaff.learning.refining import LastStageConfig
@@ -83,11 +75,7 @@ def run(arguments: list[str]) -> int:
     from yaff.taxonomy import GRASP_TYPES
 
     checkpoint = Checkpoint.load(options.checkpoint)
-    models = options.models
-    if models is None and options.dataset is not None and (options.dataset / "models").is_dir():
-        models = options.dataset / "models"
-    shapes = ShapeOptions(options.source, models, options.hand, options.cache, options.dataset)
-    data = TrainingData.open(options.shards, shapes)
+    data = TrainingData.open(options.shards, options.shapes)
     checkpoint.check_hand(data.shards.index.hand, options.shards)
     table = data.table("all")
     rows = _rows(table, options)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from tyro.conf import Positional, arg
 
 from pipelines.commands.parsing import option_of, parse, say, write_json
-from pipelines.config import HandSection
 from pipelines.toml import read_toml
 from pipelines.training.config import TrainConfig
+from pipelines.training.shapes import ShapeOptions
 from yaff.errors import MissingFileError
 
 USAGE = """
@@ -35,15 +35,7 @@ class Train:
     """A TOML file with what follows; options on the command line come before what it says."""
     out: Path = Path("runs/train")
     """Folder for checkpoints, curves and TensorBoard's log."""
-    source: Literal["auto", "installed", "folder", "stand-in"] = "auto"
-    """Shapes of the objects; "auto": those that the shards were made with, as far as they tell."""
-    models: Path | None = None
-    """Folder of the scanned meshes, where the shards are of these."""
-    dataset: Path | None = None
-    """The dataset that the shards were made from, for models that look at its images."""
-    hand: HandSection = field(default_factory=HandSection)
-    cache: Path | None = None
-    """Folder for derived geometry; the user's cache folder when not set."""
+    shapes: Annotated[ShapeOptions, arg(name="")] = field(default_factory=ShapeOptions)
     json: bool = False
     """Print the result as JSON."""
     settings: Annotated[TrainConfig, arg(name="")] = field(default_factory=TrainConfig)
@@ -59,13 +51,12 @@ def run(arguments: list[str]) -> int:
         raise MissingFileError("no folder of shards", where=options.shards, remedy="yaff train SHARDS; see yaff build")
 
     from pipelines.progress import default_progress
-    from pipelines.training.data import ShapeOptions, TrainingData
+    from pipelines.training.data import TrainingData
     from pipelines.training.loop import Trainer
     from yaff.store.atomic import build_lock
 
-    shapes = ShapeOptions(options.source, options.models, options.hand, options.cache, options.dataset)
     with build_lock(options.out):
-        trainer = Trainer(TrainingData.open(options.shards, shapes), options.settings, options.out)
+        trainer = Trainer(TrainingData.open(options.shards, options.shapes), options.settings, options.out)
         result = trainer.run(default_progress())
     if options.json:
         write_json({**vars(result), "seed": options.settings.optimiser.seed})

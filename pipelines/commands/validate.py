@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from pipelines.commands.parsing import parse, say, write_json, write_table
-from pipelines.config import HandSection
+from pipelines.training.shapes import ShapeOptions
 from yaff.errors import MissingFileError
 
 USAGE = """
@@ -43,13 +43,7 @@ class Validate:
     """Grasps of each instance."""
     seed: int = 0
     """Other seeds draw other instances and corruptions."""
-    source: Literal["auto", "installed", "folder", "stand-in"] = "auto"
-    """Shapes of the objects; "auto": those that the shards were made with, as far as they tell."""
-    models: Path | None = None
-    """Folder of the scanned meshes, where the shards are of these."""
-    hand: HandSection = field(default_factory=HandSection)
-    cache: Path | None = None
-    """Folder for derived geometry; the user's cache folder when not set."""
+    shapes: Annotated[ShapeOptions, arg(name="")] = field(default_factory=ShapeOptions)
     json: bool = False
     """Print the table as JSON."""
 
@@ -63,13 +57,13 @@ def run(arguments: list[str]) -> int:
     from dataclasses import replace
 
     from pipelines.progress import default_progress
-    from pipelines.training.data import ShapeOptions, TrainingData
+    from pipelines.training.data import TrainingData
     from pipelines.training.evaluation import Evaluation, EvaluationConfig
     from pipelines.training.report import cells, document, headings, write_tables
     from pipelines.training.validation import corrupted_copies, findings
     from yaff.learning.config import ObservationConfig
 
-    data = TrainingData.open(options.shards, ShapeOptions(options.source, options.models, options.hand, options.cache))
+    data = TrainingData.open(options.shards, options.shapes)
     config = EvaluationConfig(options.split, options.instances, options.physics, seed=options.seed)
     config = replace(config, prediction=replace(config.prediction, grasps=options.grasps))
     evaluation = Evaluation(data, config, ObservationConfig())

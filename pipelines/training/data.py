@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pipelines.config import BuildConfig, HandSection, ObjectsSection
-from pipelines.folders import objects_folder
-from pipelines.loading import Recipes, hand_of, installed_names, object_of, recipes_of
+from pipelines.loading import Recipes, hand_of, object_of
+from pipelines.training.shapes import ShapeOptions, recipes_for
 from yaff.errors import InputError
 from yaff.hand import HandModel
 from yaff.learning.batches import BatchMaker
@@ -18,22 +17,9 @@ from yaff.learning.config import ObservationConfig
 from yaff.learning.instances import InstanceTable
 from yaff.learning.targets import GraspTargets
 from yaff.objects import ObjectModel
-from yaff.objects.sources import SourceKind
 from yaff.scene.frames import SceneReader
 from yaff.scene.recognise import open_scenes
 from yaff.store.reading import ShardSet
-
-
-@dataclass(frozen=True)
-class ShapeOptions:
-    """Which hand and meshes the shards are of."""
-
-    source: SourceKind = "auto"
-    models: Path | None = None
-    hand: HandSection = field(default_factory=HandSection)
-    cache: Path | None = None
-    dataset: Path | None = None
-    """The dataset that the shards were made from, for its images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,25 +87,3 @@ class TrainingData:
             ConfigError: images are to be looked at, and the dataset was not given.
         """
         return BatchMaker(table, self.clouds, self.targets(table), observation, grasps, self.images)
-
-
-def recipes_for(shards: ShardSet, options: ShapeOptions) -> Recipes:
-    """Hand and meshes of the shards: as asked, else stand-ins where they were made with these.
-
-    Raises:
-        InputError: they were made with scanned meshes, none are given, and none are installed.
-    """
-    source = options.source
-    if source == "auto" and options.models is None:
-        if shards.manifest.document["configuration"].get("standins"):
-            source = "stand-in"
-        elif not installed_names(objects_folder()):
-            raise InputError(
-                "the shards are of scanned meshes, and none are installed",
-                where=shards.folder,
-                remedy="yaff assets install; or --models DIR with DIR/025_mug/textured_simple.obj and so on",
-            )
-    elif source == "auto":
-        source = "folder"
-    objects = ObjectsSection(source=source, models=options.models, cache=options.cache)
-    return recipes_of(BuildConfig(hand=options.hand, objects=objects))

@@ -19,9 +19,10 @@ from pipelines.progress import QuietProgress
 from pipelines.toml import read_toml
 from pipelines.training.checkpoints import BEST, LAST, Checkpoint
 from pipelines.training.config import DataSection, OptimiserSection, RunSection, TrainConfig
-from pipelines.training.data import ShapeOptions, TrainingData
+from pipelines.training.data import TrainingData
 from pipelines.training.evaluation import Evaluation, EvaluationConfig, evenly_drawn
 from pipelines.training.loop import Trainer
+from pipelines.training.shapes import ShapeOptions
 from pipelines.training.validation import DISPLACED, SHUFFLED, TRUTH, corrupted_copies, findings
 from yaff.errors import ConfigError, FormatError, InputError, MissingFileError
 from yaff.learning.config import LossConfig, ObservationConfig
