@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -119,12 +120,19 @@ class FrameViews:
             tables = []
             for scene in self._reader.scenes():
                 numbers = self._reader.frame_numbers(scene)
-                spread = [numbers[(2 * k + 1) * len(numbers) // (2 * PER_SCENE)] for k in range(PER_SCENE)]
-                chosen = sorted({n for n in spread if self._reader.colour_file(scene, n) is not None})
+                cuts = [k * len(numbers) // PER_SCENE for k in range(PER_SCENE + 1)]
+                parts = [numbers[first:last] for first, last in pairwise(cuts)]
+                found = (self._first_with_image(scene, part) for part in parts)
+                chosen = [n for n in found if n is not None]
                 if chosen:
                     tables.append(self._reader.read(scene, chosen, skip_bad=True)[0])
             self._tables = tables
         return self._tables
+
+    def _first_with_image(self, scene: int, frames: Sequence[int]) -> int | None:
+        """The frame nearest to the middle of these that has a colour image, if one has."""
+        nearest = sorted(range(len(frames)), key=lambda k: abs(2 * k + 1 - len(frames)))
+        return next((frames[k] for k in nearest if self._reader.colour_file(scene, frames[k]) is not None), None)
 
 
 def _faces(view: FrameView, T_object_hand: Float[Array, "4 4"]) -> float:

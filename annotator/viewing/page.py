@@ -279,7 +279,9 @@ class ShardsPage(_Viewer):
     def _new_frame(self) -> None:
         self.frame = self.content.frame(self.rows[min(_at(self._slider), len(self.rows) - 1)])
         self.choice.turn_to(self.frame)
-        self._words.set_text(f"frame {self.frame.frame}, {sum(len(rows) for _, _, rows in self.frame.objects)} grasps")
+        count = sum(len(rows) for _, _, rows in self.frame.objects)
+        missing = ", no image" if self.camera is not None and self.frame.image is None else ""
+        self._words.set_text(f"frame {self.frame.frame}, {count} grasps{missing}")
         for name, T_camera_object, _ in self.frame.objects:
             self._place(name, self._T_scene_camera @ T_camera_object)
         self._hide_others([name for name, _, _ in self.frame.objects])

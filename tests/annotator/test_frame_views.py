@@ -102,3 +102,9 @@ def test_the_crop_lies_in_the_image_and_has_its_proportions(x, y, z):
     if 0.0 <= u <= 640.0 and 0.0 <= v <= 480.0:
         assert left - 1e-9 <= u <= left + width + 1e-9
         assert top - 1e-9 <= v <= top + height + 1e-9
+
+
+def test_a_scene_with_few_images_is_shown_by_those(monkeypatch):
+    monkeypatch.setattr(Dataset, "colour_file", lambda self, scene, frame: Path("x.png") if frame in (1, 9) else None)
+    views = FrameViews(Dataset(), NAMES).of("025_mug", HAND)
+    assert sorted(view.frame for view in views) == [1, 9]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def test_a_browser_shows_it(what: str, here: Path) -> None:
             expect(code).not_to_have_text(before, timeout=60_000)
             page.get_by_role("button", name="all hands").click()
             page.wait_for_function(f"({HANDS}).shown === {everybody}")
-            frame = page.get_by_text("frame 1,")
+            frame = page.get_by_text(re.compile(r"^frame 1, "))
             expect(frame).to_be_visible()
             page.locator(".q-slider").first.click()
             expect(frame).not_to_be_visible(timeout=60_000)
