@@ -177,7 +177,9 @@ class _Teller:
         for point, normal in zip(points, inward, strict=True):
             # trimesh has the base at z = 0 and the tip above it: the tip on the contact, the base outside
             cone = trimesh.creation.cone(friction * CONE, CONE, sections=24)
-            turned = trimesh.geometry.align_vectors([0.0, 0.0, 1.0], normal / np.linalg.norm(normal))
+            turned = np.asarray(
+                trimesh.geometry.align_vectors([0.0, 0.0, 1.0], normal / np.linalg.norm(normal)), np.float64
+            )
             turned[:3, 3] = point - CONE * turned[:3, 2]
             cone.apply_transform(turned)
             cones.append(_coloured(cone, TOUCHES))
@@ -246,7 +248,7 @@ class _Teller:
         """Meshes behind and before the object, which lets what is behind it shine through."""
         solid = draw_meshes([self.mesh, *meshes], view, size, within).astype(float)
         without = draw_meshes(meshes, view, size, within).astype(float)
-        return np.uint8(OPACITY * solid + (1.0 - OPACITY) * without)
+        return (OPACITY * solid + (1.0 - OPACITY) * without).astype(np.uint8)
 
     def _lines(self, first: Float[Array, "n 3"], second: Float[Array, "n 3"], size: int) -> UInt8[Array, "s s 3"]:
         """The object with lines through it."""
