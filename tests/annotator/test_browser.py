@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pytest
 from annotator.editing import Editor
 from annotator.proving import Prover
 from annotator.store import GraspState, ItemState, QueueFilter, ReviewStore, open_database
-from benchmarks.browser import CHROMIUM_FLAGS
+from benchmarks.browser import CHROMIUM_FLAGS, listen_for_errors, serving
 from yaff.grasp.batch import MEASURES, Grasps, ReviewState
 from yaff.hand import load_hand
 from yaff.objects import StandInSource, load_object
@@ -74,37 +74,10 @@ def library(doubtful: tuple[Path, GraspState], tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(library: Path, cache_dir: Path):
-    path = library
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "pipelines.cli", "annotate", str(path), "--port", str(port)]
-    command += ["--objects.source", "stand-in", "--objects.cache", str(cache_dir), "--hand.model", "builtin"]
-    command += ["--judged-twice", "0", "--token", "t0ken"]
-    # the server is no test, and must not be taken for one
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    environment["OMP_NUM_THREADS"] = "1"
-    with (path.parent / "server.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        try:
-            _wait_for(port, process)
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail("the server did not come up")
+def server(library: Path, cache_dir: Path) -> Iterator[str]:
+    words = ["annotate", str(library), "--objects.source", "stand-in", "--objects.cache", str(cache_dir)]
+    with serving([*words, "--hand.model", "builtin", "--judged-twice", "0", "--token", "t0ken"]) as address:
+        yield address
 
 
 @pytest.fixture
@@ -114,9 +87,7 @@ def page(server: str):
         browser = play.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         made = browser.new_page(viewport={"width": 1500, "height": 950})
         made.set_default_timeout(120_000)
-        made.problems = []
-        made.on("pageerror", lambda error: made.problems.append(str(error)))
-        made.on("console", lambda m: made.problems.append(m.text) if m.type == "error" else None)
+        made.problems = listen_for_errors(made)
         made.asked = []
         made.on("request", lambda request: made.asked.append(request.url))
         yield made
