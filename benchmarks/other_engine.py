@@ -40,7 +40,7 @@ from yaff.grasp.batch import SHAKE_DIRECTIONS, Grasps
 from yaff.hand import collision_pieces
 from yaff.objects import ObjectModel
 from yaff.search.config import SearchConfig
-from yaff.search.grip import closing_torque
+from yaff.search.grip import closing_effort
 from yaff.search.judge import make_rig
 from yaff.search.rig import HandRig
 from yaff.store.library import GraspLibrary
@@ -171,7 +171,7 @@ class OtherWorld:
     def replay(self, kind: GraspType, dof: Array, T_object_hand: Array) -> Replay:
         """Press, then shake along each axis of the object."""
         mujoco, model, data, config = self._mujoco, self.model, self.data, self._config
-        torque = closing_torque(self._rig, kind, self._object, config)
+        torque = closing_effort(self._rig, kind, self._object, config).torque
         direction = self._rig.closing_direction(kind)
         stiffness = torque / FULL_TORQUE_ERROR
         damping = 2.0 * np.sqrt(stiffness * EFFECTIVE_INERTIA)

@@ -15,6 +15,7 @@ from yaff.search import PhysicsConfig, SearchConfig, make_rig
 from yaff.search.bodies import _obj_of_pieces
 from yaff.search.physics import HandWorld
 from yaff.search.rig import HandRig
+from yaff.search.states import Effort
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_without_a_grip_the_object_falls_as_newton_says(rig: HandRig, can: Objec
     T[:3, 3] = [0.0, 0.0, 3.0]
     dof = np.zeros(len(rig.anatomy.lower))
     with HandWorld(rig.model, rig.anatomy, rig.pieces, can, config) as world:
-        settled = world.close(dof, dof, np.full(len(dof), 0.5), T)
+        settled = world.close(dof, dof, Effort(np.full(len(dof), 0.5), np.zeros(5)), T)
         assert settled.contacts == 0
         np.testing.assert_allclose(settled.T_hand_object, T, atol=1e-6)
         shaken = world.shake(settled, every_direction=True)
@@ -69,15 +70,15 @@ def test_a_grasp_far_away_is_refused_and_the_world_can_be_used_again(rig: HandRi
     T[:3, 3] = [-0.05, -0.09, 0.0]
     dof = rig.anatomy.clip(np.full(len(rig.anatomy.lower), 0.2))
     target = rig.anatomy.clip(dof + 0.6)
-    torque = np.full(len(dof), 0.3)
+    effort = Effort(np.full(len(dof), 0.3), np.zeros(5))
     results = []
     for disturb in (False, True):
         with HandWorld(rig.model, rig.anatomy, rig.pieces, can, PhysicsConfig()) as world:
             if disturb:
                 far = T.copy()
                 far[:3, 3] += [0.0, -0.5, 0.0]
-                world.forget(world.close(dof, target, torque, far))
-            settled = world.close(dof, target, torque, T)
+                world.forget(world.close(dof, target, effort, far))
+            settled = world.close(dof, target, effort, T)
             results.append((settled.dof, settled.T_hand_object, settled.contacts))
     np.testing.assert_array_equal(results[0][0], results[1][0])
     np.testing.assert_array_equal(results[0][1], results[1][1])

@@ -13,7 +13,7 @@ from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
 from yaff.hand import load_hand
 from yaff.objects import ObjectModel, StandInSource, load_object
 from yaff.search import ProposalConfig, RefinementConfig, SearchConfig, SelectionConfig, make_rig
-from yaff.search.grip import closing_torque
+from yaff.search.grip import closing_effort
 from yaff.search.opposition import OppositionPairs, opposition_pairs
 from yaff.search.planner import pair_seed, search_pair
 from yaff.search.pregrasp import find_pregrasp
@@ -196,7 +196,7 @@ def test_farthest_points_spread() -> None:
 
 
 def test_a_heavier_object_is_pressed_harder_and_no_fingertip_beyond_the_limit(rig: HandRig, can: ObjectModel) -> None:
-    light = closing_torque(rig, GRASP_TYPES[9], can, SMALL)
+    light = closing_effort(rig, GRASP_TYPES[9], can, SMALL).torque
     direction = rig.closing_direction(GRASP_TYPES[9])
     closing = direction != 0.0
     force = light[closing] / rig.levers[closing]

@@ -90,7 +90,9 @@ class PhysicsConfig:
     """How far beyond the refined posture the fingers may close until they meet the held object, radians; a joint stops
     once something touches that it moves."""
     press: float = 0.05
-    """How far beyond where they met it the fingers are asked to press, radians."""
+    """How far beyond where they met it the fingers are asked to press at a time, radians."""
+    most_press: float = 0.2
+    """How far in all, while they press too softly, radians."""
     armature: float = 1e-4
     """Inertia of each link about its axes, as if of the tendons that drive it; the solver needs it to press with the
     whole torque, kilogram square metres."""

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from yaff.objects import ObjectModel
 from yaff.search.config import SearchConfig
 from yaff.search.rig import HandRig
+from yaff.search.states import Effort
 from yaff.taxonomy import GraspType
 
 Array = np.ndarray
@@ -31,8 +32,8 @@ CARRIED = 0.5
 """Cosine between an axis of the object and a carried direction from which the axis is tested; some axis always is."""
 
 
-def closing_torque(rig: HandRig, kind: GraspType, obj: ObjectModel, config: SearchConfig) -> Float[Array, "dof"]:
-    """Torque of each joint, newton metres: each side of the opposition presses with the same force in all.
+def closing_effort(rig: HandRig, kind: GraspType, obj: ObjectModel, config: SearchConfig) -> Effort:
+    """How hard to close: each side of the opposition presses with the same force in all.
 
     The force of a side is ``force_per_weight`` weights over the friction, shared by its digits, each kept within the
     limits per digit; a joint's torque is that force times its lever to the fingertip.
@@ -40,12 +41,14 @@ def closing_torque(rig: HandRig, kind: GraspType, obj: ObjectModel, config: Sear
     physics, sides = config.physics, _sides(kind)
     fingers, total = opposed(kind)[0], side_force(kind, obj, config)
     torque = np.full(len(rig.levers), physics.passive_torque)
-    direction = rig.closing_direction(kind)
+    direction, digits = rig.closing_direction(kind), list(dict.fromkeys(rig.digit_of_dof))
+    force = np.zeros(len(digits))
     for k, digit in enumerate(rig.digit_of_dof):
         if direction[k] != 0.0:
-            force = min(total, physics.most_force) if {digit} in sides else total / fingers
-            torque[k] = force * rig.levers[k]
-    return torque
+            pressing = min(total, physics.most_force) if {digit} in sides else total / fingers
+            torque[k] = pressing * rig.levers[k]
+            force[digits.index(digit)] = pressing
+    return Effort(torque, force)
 
 
 def side_force(kind: GraspType, obj: ObjectModel, config: SearchConfig) -> float:

@@ -20,11 +20,12 @@ from yaff.hand import HandModel
 from yaff.objects import ObjectModel
 from yaff.search.bodies import COLLISION_MARGIN
 from yaff.search.config import SearchConfig
-from yaff.search.grip import closing_torque, directions_of
-from yaff.search.physics import HandWorld, Settled, Shaken
+from yaff.search.grip import closing_effort, directions_of
+from yaff.search.physics import HandWorld
 from yaff.search.pregrasp import Pregrasp, find_pregrasp
 from yaff.search.propose import Candidates
 from yaff.search.rig import HandRig
+from yaff.search.states import Settled, Shaken
 from yaff.taxonomy import Conformity, GraspType, conforms
 
 Array = np.ndarray
@@ -80,7 +81,7 @@ class Judge:
 
     def __init__(self, rig: HandRig, kind: GraspType, obj: ObjectModel, config: SearchConfig) -> None:
         self.rig, self.kind, self.obj, self.config = rig, kind, obj, config
-        self._torque, self._direction = closing_torque(rig, kind, obj, config), rig.closing_direction(kind)
+        self._effort, self._direction = closing_effort(rig, kind, obj, config), rig.closing_direction(kind)
         self._slips = np.zeros(6, np.int64)
 
     def world(self) -> HandWorld:
@@ -99,7 +100,7 @@ class Judge:
         for T, dof in zip(candidates.T_object_hand, candidates.dof, strict=True):
             opened = np.clip(dof - physics.opening * self._direction, lower, upper)
             target = np.clip(dof + physics.squeeze * self._direction, lower, upper)
-            settled.append(world.close(opened, target, self._torque, invert(T)))
+            settled.append(world.close(opened, target, self._effort, invert(T)))
         Ts = np.stack([invert(s.T_hand_object) for s in settled])
         verdict, depth, shared, self_depth = self._measure(Ts, np.stack([s.dof for s in settled]))
         attempts = []
@@ -133,11 +134,19 @@ class Judge:
         physics, directions = self.config.physics, directions_of(self.kind, attempt.T_object_hand)
         directions = directions[np.argsort(-self._slips[directions], kind="stable")]
         shaken = world.shake(attempt.settled, directions.tolist(), every_direction=every_direction)
+        most = physics.most_digit_force
+        if shaken.held and shaken.force > FORCE_SLACK * most and not attempt.fault:
+            # it holds, but with too much force: perhaps it holds with less
+            torque = attempt.settled.torque * (most / shaken.force)
+            eased = replace(attempt.settled, torque=torque, force=0.0)
+            again = world.shake(eased, directions.tolist(), every_direction=every_direction)
+            if again.held:
+                attempt, shaken = replace(attempt, settled=eased), again
         if attempt.shaken is not None and not attempt.shaken.held:
             shaken = replace(shaken, held=False)
         elif not shaken.held:
             self._slips += (shaken.translation > physics.most_translation) | (shaken.rotation > physics.most_rotation)
-        elif not attempt.fault and shaken.force > FORCE_SLACK * physics.most_digit_force:
+        elif not attempt.fault and shaken.force > FORCE_SLACK * most:
             attempt = replace(attempt, fault=f"presses too hard: {shaken.force:.0f} N")
         return replace(attempt, shaken=shaken)
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import pybullet
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from yaff.errors import PhysicsError
 from yaff.geometry.transforms import (
@@ -28,11 +27,19 @@ from yaff.hand import Anatomy, BonePiece, HandModel
 from yaff.objects import ObjectModel
 from yaff.search.bodies import PALM, BodyMaker
 from yaff.search.config import PhysicsConfig
+from yaff.search.states import Effort, Settled, Shaken
 
 Array = np.ndarray
 
-FORCE_CHECKS, FORCE_AIM = 3, 0.95
-"""How often a closed hand that presses too hard is eased, and to what share of the limit: a shake adds some."""
+PRESSES, FORCE_AIM, FIRM = 6, 0.95, 0.7
+"""How often a closed hand presses farther or is eased; to what share of the limit at the most (a shake adds some), and
+of the force wanted at the least."""
+
+BURDEN = 0.5
+"""Share of the weight by which a digit may have to press harder under a shake: the other side eases by the rest."""
+
+THUMB = 4
+"""The thumb's place among the digits, in the order of the joints."""
 
 REACH_CHECK = 3
 """Steps between looks at which fingers touch, while the hand closes."""
@@ -43,48 +50,6 @@ HELD_MASS = 100.0
 PRESSED_MASS = 0.2
 """Mass at the least while the object is pressed, kilograms: nothing weighs then, and Bullet's solver lets fingers sink
 into a light object between them. The shakes have its real mass."""
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What closing the hand came to."""
-
-    dof: Float[Array, "dof"]
-    """Joint angles, radians."""
-    T_hand_object: Float[Array, "4 4"]
-    moved: float
-    """How far the object's centre moved while the hand closed, metres."""
-    contacts: int
-    """Links of the hand that press on the object."""
-    force: float
-    """The most that one digit presses on the object, newtons; the palm is no digit."""
-    target: Float[Array, "dof"]
-    """What the motors were asked for, radians."""
-    torque: Float[Array, "dof"]
-    """With how much torque, newton metres."""
-    state: int
-    """PyBullet's identifier of the saved state from which the shakes start."""
-
-
-@dataclass(frozen=True)
-class Shaken:
-    """Motion of the object relative to the hand in each direction of :data:`yaff.grasp.SHAKE_DIRECTIONS`."""
-
-    translation: Float[Array, "6"]
-    """Metres; the most at any time of the shake, 0 where it was not shaken."""
-    rotation: Float[Array, "6"]
-    """Radians; the most at any time of the shake, 0 where it was not shaken."""
-    shaken: Bool[Array, "6"]
-    """Directions that were tried; the shakes stop at the first that fails unless all are wanted."""
-    force: float
-    """The most that one digit pressed on the object at any time, newtons."""
-    held: bool
-    """Whether the object stayed within the limits in every direction that was tried."""
-
-    @property
-    def tried(self) -> int:
-        """How many directions were tried."""
-        return int(self.shaken.sum())
 
 
 class HandWorld:
@@ -207,6 +172,12 @@ class HandWorld:
                     forces[self._digit_of_link[link]] += force
         return forces, len(links)
 
+    def _burden(self, forces: Float[Array, "5"]) -> Float[Array, "5"]:
+        """Share of the weight that falls to each digit: to a thumb all, to fingers what they share."""
+        share = np.full(len(forces), 1.0 / max(1, np.count_nonzero(forces[:THUMB])))
+        share[THUMB] = 1.0
+        return share
+
     def bone_transforms(self, dof: Float[Array, "dof"]) -> dict[int, Float[Array, "4 4"]]:
         """``T_hand_bone`` of every bone as PyBullet has it at these angles; equal to the hand model's own."""
         for link, angle in zip(self._links, dof, strict=True):
@@ -224,7 +195,7 @@ class HandWorld:
         self,
         dof: Float[Array, "dof"],
         target: Float[Array, "dof"],
-        torque: Float[Array, "dof"],
+        effort: Effort,
         T_hand_object: Float[Array, "4 4"],
     ) -> Settled:
         """Close the hand from ``dof`` towards ``target`` until fingers and object rest.
@@ -232,7 +203,7 @@ class HandWorld:
         Args:
             dof: joint angles to start from, radians.
             target: joint angles asked for; beyond the surface, so that the motors press with their torque.
-            torque: largest torque of each joint, newton metres.
+            effort: how hard.
             T_hand_object: where the object starts.
         """
         config = self.config
@@ -242,23 +213,8 @@ class HandWorld:
         # another hand or a table holds the object while the fingers come to it
         self._weigh(HELD_MASS)
         way = target - dof
-        target = self._reach(target, torque)
-        # from where they met it, each presses on by so much at the most: the side that wins stops soon
-        share = way / max(np.abs(way).max(), 1e-9)
-        pressed = np.clip(self._angles() + config.press * share, *self._limits)
-        target = np.where(way != 0.0, pressed, target)
-        self._weigh(max(self._object.mass, PRESSED_MASS))
-        for attempt in range(FORCE_CHECKS):
-            self._drive(target, torque)
-            self._rest(config.closing_time if attempt == 0 else 0.25 * config.closing_time, start)
-            forces, contacts = self._pressing()
-            # under a shake a digit may have to carry the weight as well
-            wanted = FORCE_AIM * (config.most_digit_force - self._weight)
-            if forces.max() <= wanted:
-                break
-            # what a torque makes of force depends on where the finger touches: measured, and brought down
-            share = np.minimum(1.0, 0.95 * wanted / np.maximum(forces, 1e-9))
-            torque = torque * share[self._digit_of_link]
+        target = self._reach(target, effort.torque)
+        target, torque = self._press(way, target, effort, start)
         if self._object.mass < PRESSED_MASS:
             self._weigh(self._object.mass)
             self._iterate(config.shaking_iterations)
@@ -304,6 +260,31 @@ class HandWorld:
             if calm >= 2:
                 break
         return target
+
+    def _press(self, way: Array, target: Array, effort: Effort, start: Array) -> tuple[Array, Array]:
+        """Press the object between the digits; returns where joints are asked to be and with how much torque.
+
+        From where it met the object, each digit presses on, little by little, until it presses hard enough: asked for
+        all at once, the side that wins would push the object out of the posture. What a torque makes of force depends
+        on where the finger touches: it is measured, and brought down where it is too much.
+        """
+        config, digit = self.config, self._digit_of_link
+        torque, met = effort.torque, self._angles()
+        share = way / max(np.abs(way).max(), 1e-9)
+        farther = np.full(len(effort.force), config.press)
+        self._weigh(max(self._object.mass, PRESSED_MASS))
+        for attempt in range(PRESSES):
+            target = np.where(way != 0.0, np.clip(met + farther[digit] * share, *self._limits), target)
+            self._drive(target, torque)
+            self._rest(config.closing_time if attempt == 0 else 0.25 * config.closing_time, start)
+            forces = self._pressing()[0]
+            most = FORCE_AIM * (config.most_digit_force - BURDEN * self._weight * self._burden(forces))
+            weak = (forces < FIRM * np.minimum(effort.force, most)) & (farther < config.most_press)
+            if not weak.any() and (forces <= most).all():
+                break
+            torque = torque * np.minimum(1.0, FORCE_AIM * most / np.maximum(forces, 1e-9))[digit]
+            farther = np.where(weak, farther + config.press, farther)
+        return target, torque
 
     def _weigh(self, mass: float) -> None:
         """Give the object another mass, its inertia in proportion."""
