@@ -109,7 +109,7 @@ class _Teller:
             field = field_of(self.obj, self.kind.interior)
             suits &= np.minimum(field.distance(pairs.first), field.distance(pairs.second)) > -WITHIN
         suitable = np.flatnonzero(suits)
-        proposed = propose(self.rig, self.kind, self.obj, pairs, config.propose, config.refine.batch, rng)
+        proposed = propose(self.rig, self.kind, self.obj, pairs, config, config.refine.batch, rng)
         refined = Refiner(self.rig, self.kind, self.obj, config.refine).refine(proposed)
         faults = [""] * len(refined)
         for name, bad in screen(self.rig, self.kind, self.obj, refined, config).faults.items():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
+from pressing import pressing
 
 from yaff.geometry.transforms import invert
 from yaff.hand import HandModel, load_hand
@@ -15,7 +17,7 @@ from yaff.search import PhysicsConfig, SearchConfig, make_rig
 from yaff.search.bodies import _obj_of_pieces
 from yaff.search.physics import HandWorld
 from yaff.search.rig import HandRig
-from yaff.search.states import Effort
+from yaff.taxonomy import GRASP_TYPES
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def test_without_a_grip_the_object_falls_as_newton_says(rig: HandRig, can: Objec
     T[:3, 3] = [0.0, 0.0, 3.0]
     dof = np.zeros(len(rig.anatomy.lower))
     with HandWorld(rig.model, rig.anatomy, rig.pieces, can, config) as world:
-        settled = world.close(dof, dof, Effort(np.full(len(dof), 0.5), np.zeros(5)), T)
+        settled = world.close(dof, dof, pressing(np.full(len(dof), 0.5)), T)
         assert settled.contacts == 0
         np.testing.assert_allclose(settled.T_hand_object, T, atol=1e-6)
         shaken = world.shake(settled, every_direction=True)
@@ -70,7 +72,7 @@ def test_a_grasp_far_away_is_refused_and_the_world_can_be_used_again(rig: HandRi
     T[:3, 3] = [-0.05, -0.09, 0.0]
     dof = rig.anatomy.clip(np.full(len(rig.anatomy.lower), 0.2))
     target = rig.anatomy.clip(dof + 0.6)
-    effort = Effort(np.full(len(dof), 0.3), np.zeros(5))
+    effort = pressing(np.full(len(dof), 0.3))
     results = []
     for disturb in (False, True):
         with HandWorld(rig.model, rig.anatomy, rig.pieces, can, PhysicsConfig()) as world:
@@ -83,6 +85,21 @@ def test_a_grasp_far_away_is_refused_and_the_world_can_be_used_again(rig: HandRi
     np.testing.assert_array_equal(results[0][0], results[1][0])
     np.testing.assert_array_equal(results[0][1], results[1][1])
     assert results[0][2] == results[1][2]
+
+
+def test_joints_that_hold_are_springs(rig: HandRig, can: ObjectModel) -> None:
+    """With nothing to hold, a joint that presses with a torque moves on by that torque over its stiffness."""
+    config = PhysicsConfig(joint_friction=0.0, shake_time=1.0, most_translation=100.0)
+    T = np.eye(4)
+    T[:3, 3] = [0.0, 0.0, 3.0]
+    dof = rig.anatomy.clip(np.full(len(rig.anatomy.lower), 0.3))
+    torque, stiffness = 0.05 * rig.closing_direction(GRASP_TYPES[1]), 1.0
+    with HandWorld(rig.model, rig.anatomy, rig.pieces, can, config) as world:
+        settled = world.close(dof, dof, pressing(np.full(len(dof), 0.5), stiffness=stiffness), T)
+        grip = replace(settled.grip, torque=torque)
+        world.shake(replace(settled, grip=grip), [0])
+        angles = world.motors.angles()
+    np.testing.assert_allclose(angles - settled.dof, torque / stiffness, atol=2e-3)
 
 
 def test_pieces_are_written_as_separate_hulls(tmp_path: Path) -> None:

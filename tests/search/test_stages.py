@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from yaff.search.planner import pair_seed, search_pair
 from yaff.search.pregrasp import find_pregrasp
 from yaff.search.propose import PreshapeTable, propose
 from yaff.search.refine import Refiner
-from yaff.search.rig import HandRig, farthest_points
+from yaff.search.rig import HandRig, TypeSkin, farthest_points
 from yaff.search.select import differs, select_diverse
 from yaff.taxonomy import GRASP_TYPES
 
@@ -49,6 +50,10 @@ def mug(cache_dir: Path) -> ObjectModel:
 @pytest.fixture(scope="module")
 def pairs(can: ObjectModel) -> OppositionPairs:
     return opposition_pairs(can, 600, 0.6, np.random.default_rng(0))
+
+
+def proposing(candidates: int) -> SearchConfig:
+    return SearchConfig(propose=ProposalConfig(candidates=candidates))
 
 
 # ---------------------------------------------------------------------- opposition
@@ -90,7 +95,7 @@ def test_every_type_narrows_as_it_closes(rig: HandRig) -> None:
 
 def test_proposals_bring_both_sides_to_the_object(rig: HandRig, can: ObjectModel, pairs: OppositionPairs) -> None:
     rng = np.random.default_rng(2)
-    candidates = propose(rig, GRASP_TYPES[1], can, pairs, ProposalConfig(candidates=256), 16, rng)
+    candidates = propose(rig, GRASP_TYPES[1], can, pairs, proposing(candidates=256), 16, rng)
     assert len(candidates) == 16
     T = candidates.T_object_hand
     np.testing.assert_allclose(np.swapaxes(T[:, :3, :3], 1, 2) @ T[:, :3, :3], np.eye(3)[None].repeat(16, 0), atol=1e-9)
@@ -103,7 +108,21 @@ def test_proposals_bring_both_sides_to_the_object(rig: HandRig, can: ObjectModel
 
 def test_an_object_of_no_suitable_size_gives_no_proposals(rig: HandRig, can: ObjectModel) -> None:
     far = OppositionPairs(np.zeros((1, 3)), np.array([[0.0, 0.0, 0.5]]), np.array([0.5]))
-    assert len(propose(rig, GRASP_TYPES[9], can, far, ProposalConfig(), 8, np.random.default_rng(0))) == 0
+    assert len(propose(rig, GRASP_TYPES[9], can, far, SearchConfig(), 8, np.random.default_rng(0))) == 0
+
+
+def test_what_is_heavy_is_gripped_near_its_middle(rig: HandRig, can: ObjectModel, pairs: OppositionPairs) -> None:
+    """Between digits of the same strength, ten times the weight brings the hand ten times nearer, as far as it fits."""
+    apart = []
+    for mass in (0.05, 1.5):
+        heavy = replace(can, mass=mass)
+        candidates = propose(rig, GRASP_TYPES[7], heavy, pairs, proposing(512), 48, np.random.default_rng(5))
+        wrist, translation = rig.model.wrist_parameters(candidates.T_object_hand)
+        vertices = rig.model.vertices(rig.anatomy.pose_from_dof(candidates.dof), wrist, translation)
+        skin = TypeSkin.of(rig, GRASP_TYPES[7])
+        middle = np.mean([vertices[:, g].mean(axis=1) for g in skin.first + skin.second], axis=0)
+        apart.append(np.median(np.linalg.norm(middle - can.centre_of_mass, axis=1)))
+    assert apart[1] < 0.75 * apart[0]
 
 
 # ---------------------------------------------------------------------- refinement
@@ -111,7 +130,7 @@ def test_an_object_of_no_suitable_size_gives_no_proposals(rig: HandRig, can: Obj
 
 def test_refinement_lowers_the_loss_within_the_limits(rig: HandRig, can: ObjectModel, pairs: OppositionPairs) -> None:
     kind, config = GRASP_TYPES[7], RefinementConfig(iterations=60)
-    start = propose(rig, kind, can, pairs, ProposalConfig(candidates=256), 12, np.random.default_rng(3))
+    start = propose(rig, kind, can, pairs, proposing(candidates=256), 12, np.random.default_rng(3))
     refiner = Refiner(rig, kind, can, config)
     end = refiner.refine(start)
     again = refiner.refine(start)
@@ -133,7 +152,7 @@ def test_the_loss_has_the_gradient_that_finite_differences_have(
 ) -> None:
     """Directional derivative along random motions of the wrist; contact terms only move where the field is smooth."""
     kind = GRASP_TYPES[1]
-    start = propose(rig, kind, can, pairs, ProposalConfig(candidates=128), 4, np.random.default_rng(4))
+    start = propose(rig, kind, can, pairs, proposing(candidates=128), 4, np.random.default_rng(4))
     config = RefinementConfig(normal_weight=0.0, balance_weight=0.0)  # their normals are held fixed on purpose
     refiner = Refiner(rig, kind, can, config)
     rotation = torch.tensor(start.T_object_hand[:, :3, :3], dtype=torch.float32)
@@ -262,7 +281,7 @@ def test_an_unknown_type_and_an_empty_budget_are_refused(rig: HandRig, can: Obje
 
 def test_refinement_moves_only_what_is_free(rig: HandRig, can: ObjectModel, pairs: OppositionPairs) -> None:
     kind = GRASP_TYPES[9]
-    start = propose(rig, kind, can, pairs, ProposalConfig(candidates=64), 4, np.random.default_rng(0))
+    start = propose(rig, kind, can, pairs, proposing(candidates=64), 4, np.random.default_rng(0))
     free = np.array([name.startswith("thumb.") for name in rig.anatomy.names])
     refined = Refiner(rig, kind, can, RefinementConfig(iterations=20)).refine(start, free_dof=free, free_wrist=False)
     assert np.allclose(refined.T_object_hand, start.T_object_hand, atol=1e-6)

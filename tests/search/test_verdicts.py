@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pressing import pressing
 
 from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
 from yaff.hand import load_hand
@@ -16,7 +17,6 @@ from yaff.search.grip import HAND_DIRECTIONS, directions_of
 from yaff.search.physics import HandWorld
 from yaff.search.planner import search_pair
 from yaff.search.rig import HandRig
-from yaff.search.states import Effort
 from yaff.taxonomy import GRASP_TYPES
 
 
@@ -60,7 +60,7 @@ def test_only_the_directions_asked_for_are_shaken_and_a_freed_grasp_can_be_shake
     dof = np.zeros(len(rig.anatomy.lower))
     config = PhysicsConfig(shake_time=0.05)
     with HandWorld(rig.model, rig.anatomy, rig.pieces, can, config) as world:
-        settled = world.close(dof, dof, Effort(np.full(len(dof), 0.5), np.zeros(5)), T)
+        settled = world.close(dof, dof, pressing(np.full(len(dof), 0.5)), T)
         first = world.shake(settled, [4, 1])
         again = world.shake(settled, [4, 1])  # its state is gone: put where it had settled
     assert first.shaken.tolist() == [False, True, False, False, True, False]
@@ -78,14 +78,14 @@ def test_no_digit_of_a_settled_hand_presses_beyond_the_limit(rig: HandRig, can: 
     target = rig.anatomy.clip(dof + rig.closing_direction(GRASP_TYPES[1]) * 1.2)
     torque = 20.0 * 3.0 * rig.levers
     with HandWorld(rig.model, rig.anatomy, rig.pieces, can, PhysicsConfig(most_digit_force=20.0)) as world:
-        eased = world.close(dof, target, Effort(torque, np.zeros(5)), T)
+        eased = world.close(dof, target, pressing(torque), T)
         world.forget(eased)
     with HandWorld(rig.model, rig.anatomy, rig.pieces, can, PhysicsConfig(most_digit_force=1e6)) as world:
-        free = world.close(dof, target, Effort(torque, np.zeros(5)), T)
+        free = world.close(dof, target, pressing(torque), T)
         world.forget(free)
     assert free.force > 20.0
     assert eased.force < free.force
-    assert (eased.torque <= torque + 1e-12).all()
+    assert (eased.grip.most <= torque + 1e-12).all()
 
 
 def test_fingers_stop_where_they_meet_the_held_object(rig: HandRig, can: ObjectModel) -> None:
@@ -94,7 +94,7 @@ def test_fingers_stop_where_they_meet_the_held_object(rig: HandRig, can: ObjectM
     T[:3, 3] = [-0.06, -0.055, 0.0]
     dof = rig.posture(GRASP_TYPES[1], np.array(0.3))
     direction = rig.closing_direction(GRASP_TYPES[1])
-    angles, effort = [], Effort(0.3 * rig.levers / 0.08, np.zeros(5))
+    angles, effort = [], pressing(0.3 * rig.levers / 0.08)
     with HandWorld(rig.model, rig.anatomy, rig.pieces, can, PhysicsConfig(press=0.0)) as world:
         for way in (0.8, 1.2):
             settled = world.close(dof, rig.anatomy.clip(dof + way * direction), effort, T)
@@ -115,7 +115,7 @@ def test_a_digit_that_presses_too_softly_presses_on(rig: HandRig, can: ObjectMod
     torque, forces = 10.0 * rig.levers, []
     with HandWorld(rig.model, rig.anatomy, rig.pieces, can, PhysicsConfig(press=0.01)) as world:
         for wanted in (0.0, 8.0):
-            settled = world.close(dof, target, Effort(torque, np.full(5, wanted)), T)
+            settled = world.close(dof, target, pressing(torque, wanted), T)
             world.forget(settled)
             forces.append(settled.force)
     assert forces[1] > forces[0]

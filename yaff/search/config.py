@@ -20,6 +20,9 @@ class ProposalConfig:
     """Placements drawn for each object and type, of which the least colliding go on to refinement."""
     aperture_steps: int = 12
     """Closures of the preshape, open to closed, that are tabulated."""
+    moment_arm: float = 0.02
+    """About how far from the centre of mass half of the placements are on an object that weighs as much as a side of
+    the opposition can press, metres; on lighter ones farther off, in proportion."""
     clearance: float = 0.006
     """How much wider than the object the hand is opened, metres."""
 
@@ -93,6 +96,14 @@ class PhysicsConfig:
     """How far beyond where they met it the fingers are asked to press at a time, radians."""
     most_press: float = 0.2
     """How far in all, while they press too softly, radians."""
+    stiffness: float = 2400.0
+    """Of a fingertip by each joint of its finger, once the hand holds something, newtons per metre; three joints yield
+    together, so that a finger has a third of it. A person's has 200 to 800 N/m, more the harder it presses (Hajian and
+    Howe, "Identification of the mechanical impedance at the human finger tip", J. Biomech. Eng. 1997)."""
+    joint_friction: float = 0.03
+    """Of each joint that presses, once the hand holds something, newton metres."""
+    joint_damping: float = 0.01
+    """The same, newton metre seconds per radian."""
     armature: float = 1e-4
     """Inertia of each link about its axes, as if of the tendons that drive it; the solver needs it to press with the
     whole torque, kilogram square metres."""
@@ -121,7 +132,7 @@ class PhysicsConfig:
 class SelectionConfig:
     """Which verified grasps are kept."""
 
-    keep: int = 8
+    keep: int = 12
     """Grasps kept for each object and type."""
     least_distance: float = 0.02
     """Two kept grasps differ by this in wrist position (metres) or by ``least_angle``."""

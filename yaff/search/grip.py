@@ -36,19 +36,22 @@ def closing_effort(rig: HandRig, kind: GraspType, obj: ObjectModel, config: Sear
     """How hard to close: each side of the opposition presses with the same force in all.
 
     The force of a side is ``force_per_weight`` weights over the friction, shared by its digits, each kept within the
-    limits per digit; a joint's torque is that force times its lever to the fingertip.
+    limits per digit; a joint's torque is that force times its lever to the fingertip, its stiffness once it holds the
+    stiffness of the fingertip times the square of that lever.
     """
     physics, sides = config.physics, _sides(kind)
     fingers, total = opposed(kind)[0], side_force(kind, obj, config)
     torque = np.full(len(rig.levers), physics.passive_torque)
     direction, digits = rig.closing_direction(kind), list(dict.fromkeys(rig.digit_of_dof))
-    force = np.zeros(len(digits))
+    force, stiffness, most = np.zeros(len(digits)), np.zeros(len(torque)), torque.copy()
     for k, digit in enumerate(rig.digit_of_dof):
         if direction[k] != 0.0:
             pressing = min(total, physics.most_force) if {digit} in sides else total / fingers
             torque[k] = pressing * rig.levers[k]
+            stiffness[k] = physics.stiffness * rig.levers[k] ** 2
+            most[k] = physics.most_digit_force * rig.levers[k]
             force[digits.index(digit)] = pressing
-    return Effort(torque, force)
+    return Effort(torque, force, stiffness, most)
 
 
 def side_force(kind: GraspType, obj: ObjectModel, config: SearchConfig) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
+from yaff.geometry.transforms import rotation_angle
 from yaff.grasp import Grasps
 from yaff.search.judge import Attempt, Judge, better, preference
 from yaff.search.physics import HandWorld
@@ -17,6 +18,9 @@ Array = np.ndarray
 
 CHUNK = 16
 """Candidates closed before their contacts are measured together."""
+
+LIKE_DISTANCE, LIKE_ANGLE = 0.05, np.pi / 4
+"""Two grasps of a type with wrists nearer than this, metres and radians, are alike: others are tried first."""
 
 
 class Harvest:
@@ -41,11 +45,15 @@ class Harvest:
         return len(self.verified) >= self.judge.config.select.keep
 
     def test(self, world: HandWorld, candidates: Candidates, trials: Int[Array, "_"]) -> None:
-        """Close and shake candidates in their order until enough are verified; ``trials`` are their numbers."""
-        for start in range(0, len(trials), CHUNK):
-            if self.full:
-                break
-            rows = np.arange(start, min(start + CHUNK, len(trials)))
+        """Close and shake candidates until enough are verified; ``trials`` are their numbers.
+
+        They come in their order, but what is unlike all that is verified by now comes first, so that the grasps of a
+        pair come from all sides of the object.
+        """
+        left = np.arange(len(trials))
+        while len(left) and not self.full:
+            left = left[np.argsort(self._crowd(candidates.T_object_hand[left]), kind="stable")]
+            rows, left = left[:CHUNK], left[CHUNK:]
             attempts = self.judge.close(world, candidates.rows(rows))
             self.tally["closed"] += len(attempts)
             for row, attempt in zip(rows, attempts, strict=True):
@@ -69,6 +77,16 @@ class Harvest:
             self.verified.append((trial, attempt))
         elif better(self._best[1], attempt):
             self._best = trial, attempt
+
+    def _crowd(self, Ts_object_hand: Float[Array, "n 4 4"]) -> Int[Array, "n"]:
+        """How many verified grasps each of these wrists is like."""
+        others = [other.T_object_hand for _, other in self.verified]
+        if not others:
+            return np.zeros(len(Ts_object_hand), np.intp)
+        copies = np.einsum("sij,kjl->skil", np.asarray(self.judge.obj.symmetries), np.stack(others))
+        apart = np.linalg.norm(copies[:, :, None, :3, 3] - Ts_object_hand[:, :3, 3], axis=-1)
+        turned = rotation_angle(np.swapaxes(copies[:, :, None, :3, :3], -1, -2) @ Ts_object_hand[:, :3, :3])
+        return ((apart < LIKE_DISTANCE) & (turned < LIKE_ANGLE)).any(axis=0).sum(axis=0)
 
     def _is_copy(self, attempt: Attempt) -> bool:
         others = [other.T_object_hand for _, other in self.verified]

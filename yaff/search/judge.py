@@ -137,8 +137,9 @@ class Judge:
         most = physics.most_digit_force
         if shaken.held and shaken.force > FORCE_SLACK * most and not attempt.fault:
             # it holds, but with too much force: perhaps it holds with less
-            torque = attempt.settled.torque * (most / shaken.force)
-            eased = replace(attempt.settled, torque=torque, force=0.0)
+            grip = attempt.settled.grip
+            softer = replace(grip, torque=grip.torque * (most / shaken.force))
+            eased = replace(attempt.settled, grip=softer, force=0.0)
             again = world.shake(eased, directions.tolist(), every_direction=every_direction)
             if again.held:
                 attempt, shaken = replace(attempt, settled=eased), again

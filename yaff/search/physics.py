@@ -27,7 +27,8 @@ from yaff.hand import Anatomy, BonePiece, HandModel
 from yaff.objects import ObjectModel
 from yaff.search.bodies import PALM, BodyMaker
 from yaff.search.config import PhysicsConfig
-from yaff.search.states import Effort, Settled, Shaken
+from yaff.search.motors import Motors
+from yaff.search.states import Effort, Grip, Settled, Shaken
 
 Array = np.ndarray
 
@@ -93,6 +94,7 @@ class HandWorld:
             raise PhysicsError(f"PyBullet refused a body: {error}", where=obj.name) from error
         self._hand, self._bone_of_link = made.body, made.bone_of_link
         self._links = list(range(len(made.bone_of_link)))
+        self.motors = Motors(self._client, self._hand, self._links, config)
         # three joints to a digit, joint 0 is the wrist
         self._digit_of_link = (np.array(made.bone_of_link) - 1) // 3
         self._limits = np.asarray(anatomy.lower), np.asarray(anatomy.upper)
@@ -140,22 +142,6 @@ class HandWorld:
     def _body_pose(self) -> Array:
         position, (x, y, z, w) = pybullet.getBasePositionAndOrientation(self._body, physicsClientId=self._client)
         return make_transform(rotation_from_quaternion_wxyz(np.array([w, x, y, z])), np.array(position))
-
-    def _angles(self) -> Array:
-        states = pybullet.getJointStates(self._hand, self._links, physicsClientId=self._client)
-        return np.array([s[0] for s in states])
-
-    def _drive(self, target: Array, torque: Array) -> None:
-        for link, angle, limit in zip(self._links, target, torque, strict=True):
-            pybullet.setJointMotorControl2(
-                self._hand,
-                link,
-                pybullet.POSITION_CONTROL,
-                targetPosition=float(angle),
-                force=float(limit),
-                maxVelocity=self.config.closing_speed,
-                physicsClientId=self._client,
-            )
 
     def _iterate(self, iterations: int) -> None:
         pybullet.setPhysicsEngineParameter(numSolverIterations=iterations, physicsClientId=self._client)
@@ -220,17 +206,24 @@ class HandWorld:
             self._iterate(config.shaking_iterations)
             self._rest(0.5 * config.closing_time, start)
         forces, contacts = self._pressing()
-        pose = self._body_pose()
+        pose, angles = self._body_pose(), self.motors.angles()
+        given = np.clip(self.motors.torques(), -torque, torque)
+        soft = effort.stiffness > 0.0
+        grip = Grip(
+            angles=np.where(soft, angles, target),
+            torque=np.where(soft, given, 0.0),
+            stiffness=effort.stiffness,
+            most=np.where(soft, np.maximum(effort.most, np.abs(given)), torque),
+        )
         state = pybullet.saveState(physicsClientId=self._client)
         self._saved.add(state)
         return Settled(
-            dof=self._angles(),
+            dof=angles,
             T_hand_object=pose @ invert(self._T_object_body),
             moved=float(np.linalg.norm(pose[:3, 3] - start[:3, 3])),
             contacts=contacts,
             force=float(forces.max()),
-            target=target,
-            torque=torque,
+            grip=grip,
             state=state,
         )
 
@@ -242,7 +235,7 @@ class HandWorld:
         """
         target, link = target.copy(), np.arange(len(self._links))
         moving, calm = np.ones(len(target), bool), 0
-        self._drive(target, torque)
+        self.motors.drive(target, torque)
         for step in range(round(self.config.reach_time / self.config.time_step)):
             self._step_slowed()
             if step % REACH_CHECK != REACH_CHECK - 1:
@@ -253,10 +246,10 @@ class HandWorld:
                     touched |= (self._digit_of_link == self._digit_of_link[point[3]]) & (link <= point[3])
             fresh = touched & moving
             if fresh.any():
-                target = np.where(fresh, self._angles(), target)
+                target = np.where(fresh, self.motors.angles(), target)
                 moving &= ~touched
-                self._drive(target, torque)
-            calm = calm + 1 if self._fastest() < 0.1 else 0
+                self.motors.drive(target, torque)
+            calm = calm + 1 if self.motors.fastest() < 0.1 else 0
             if calm >= 2:
                 break
         return target
@@ -269,13 +262,13 @@ class HandWorld:
         on where the finger touches: it is measured, and brought down where it is too much.
         """
         config, digit = self.config, self._digit_of_link
-        torque, met = effort.torque, self._angles()
+        torque, met = effort.torque, self.motors.angles()
         share = way / max(np.abs(way).max(), 1e-9)
         farther = np.full(len(effort.force), config.press)
         self._weigh(max(self._object.mass, PRESSED_MASS))
         for attempt in range(PRESSES):
             target = np.where(way != 0.0, np.clip(met + farther[digit] * share, *self._limits), target)
-            self._drive(target, torque)
+            self.motors.drive(target, torque)
             self._rest(config.closing_time if attempt == 0 else 0.25 * config.closing_time, start)
             forces = self._pressing()[0]
             most = FORCE_AIM * (config.most_digit_force - BURDEN * self._weight * self._burden(forces))
@@ -303,19 +296,14 @@ class HandWorld:
         )
         return linear, angular
 
-    def _fastest(self) -> float:
-        """Speed of the fastest joint, radians per second."""
-        states = pybullet.getJointStates(self._hand, self._links, physicsClientId=self._client)
-        return max(abs(state[1]) for state in states)
-
     def _rest(self, time: float, start: Array | None = None) -> None:
         """Go on until fingers and object rest, at most ``time`` seconds, or the object is far from ``start``."""
         calm = 0
         for step in range(round(time / self.config.time_step)):
             linear, angular = self._step_slowed()
             if step % 8 == 7:
-                resting = np.linalg.norm(linear) < 0.005 and np.linalg.norm(angular) < 0.1 and self._fastest() < 0.1
-                calm = calm + 1 if resting else 0
+                resting = np.linalg.norm(linear) < 0.005 and np.linalg.norm(angular) < 0.1
+                calm = calm + 1 if resting and self.motors.fastest() < 0.1 else 0
                 if calm >= 2:
                     break
                 if start is not None:
@@ -348,6 +336,7 @@ class HandWorld:
                 pybullet.applyExternalForce(
                     self._body, PALM, force, position, pybullet.WORLD_FRAME, physicsClientId=self._client
                 )
+                self.motors.react()
                 pybullet.stepSimulation(physicsClientId=self._client)
                 if step % 6 == 5:
                     pose = self._body_pose()
@@ -375,4 +364,4 @@ class HandWorld:
             pybullet.restoreState(settled.state, physicsClientId=self._client)
         else:
             self._place(settled.dof, settled.T_hand_object)
-        self._drive(settled.target, settled.torque)  # motors are not part of PyBullet's saved state
+        self.motors.hold(settled.grip)  # motors are not part of PyBullet's saved state

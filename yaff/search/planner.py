@@ -101,7 +101,7 @@ def _search(
     refiner, batch = Refiner(rig, kind, obj, config.refine), config.refine.batch
     with harvest.judge.world() as world:
         for number in range(config.refine.rounds):
-            candidates = propose(rig, kind, obj, pairs, config.propose, batch, rng)
+            candidates = propose(rig, kind, obj, pairs, config, batch, rng)
             if not len(candidates):
                 least, most = kind.size
                 return f"no two sides of {obj.name} are {1e3 * least:.0f} to {1e3 * most:.0f} mm apart"

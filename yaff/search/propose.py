@@ -10,7 +10,8 @@ from jaxtyping import Float
 from yaff.geometry.transforms import make_transform
 from yaff.objects import ObjectModel
 from yaff.search.cavities import field_of
-from yaff.search.config import ProposalConfig
+from yaff.search.config import SearchConfig
+from yaff.search.grip import most_side_force
 from yaff.search.opposition import OppositionPairs
 from yaff.search.rig import HandRig, TypeSkin
 from yaff.taxonomy import GraspType
@@ -86,16 +87,26 @@ def propose(
     kind: GraspType,
     obj: ObjectModel,
     pairs: OppositionPairs,
-    config: ProposalConfig,
+    config: SearchConfig,
     keep: int,
     rng: np.random.Generator,
 ) -> Candidates:
     """The least colliding of many placements of the type's opposition on pairs of opposing surface points.
 
+    Args:
+        rig: the hand.
+        kind: the type.
+        obj: the object.
+        pairs: opposing points of its surface.
+        config: how many, how open, and how near the centre of mass: off it, the weight turns the object in the hand.
+        keep: how many are returned at the most.
+        rng: what is drawn.
+
     Returns:
         At most ``keep`` candidates, best first; none if the object has no extent that suits the type.
     """
-    table = PreshapeTable.of(rig, kind, config.aperture_steps)
+    draw, weight = config.propose, obj.mass * config.physics.gravity
+    table = PreshapeTable.of(rig, kind, draw.aperture_steps)
     least, most = kind.size
     field = field_of(obj, kind.interior)
     suits = (pairs.thickness >= least) & (pairs.thickness <= most)
@@ -105,11 +116,16 @@ def propose(
     if not len(usable):
         empty = np.zeros((0, table.dof.shape[1]))
         return Candidates(np.zeros((0, 4, 4)), empty, empty, np.zeros(0))
-    row = rng.choice(usable, size=config.candidates)
-    flip = rng.random(config.candidates) < 0.5
+    off = np.linalg.norm(0.5 * (pairs.first + pairs.second)[usable] - np.asarray(obj.centre_of_mass), axis=1)
+    arm = draw.moment_arm * most_side_force(kind, config) / weight
+    near = np.exp(-0.5 * ((off - off.min()) / arm) ** 2)
+    # half of them anywhere: where an object is thin enough for the hand may be far from its middle
+    likely = near / near.sum() + 1.0 / len(usable)
+    row = rng.choice(usable, size=draw.candidates, p=likely / likely.sum())
+    flip = rng.random(draw.candidates) < 0.5
     start = np.where(flip[:, None], pairs.second[row], pairs.first[row])
     end = np.where(flip[:, None], pairs.first[row], pairs.second[row])
-    wanted = pairs.thickness[row] + config.clearance
+    wanted = pairs.thickness[row] + draw.clearance
     closure = np.abs(table.aperture[None] - wanted[:, None]).argmin(axis=1)
 
     # the hand's opposition frame: axis from first to second side, then the direction of the fingers across it
@@ -121,8 +137,8 @@ def propose(
     middle = 0.5 * (start + end)
     translation = middle - (rotation @ hand_middle[..., None])[..., 0]
 
-    score = np.zeros(config.candidates)
-    for part in np.array_split(np.arange(config.candidates), max(1, config.candidates // 256)):
+    score = np.zeros(draw.candidates)
+    for part in np.array_split(np.arange(draw.candidates), max(1, draw.candidates // 256)):
         skin = table.skin[closure[part]] @ np.swapaxes(rotation[part], 1, 2) + translation[part, None]
         distance = field.distance(skin)
         depth = np.maximum(-distance - 0.003, 0.0)
@@ -135,7 +151,7 @@ def propose(
     order = np.argsort(score, kind="stable")
     # half of the places go to the best, half to any of the better third, for variety
     best = order[: keep // 2]
-    others = order[keep // 2 : max(keep, config.candidates // 3)]
+    others = order[keep // 2 : max(keep, draw.candidates // 3)]
     rest = rng.choice(others, size=min(len(others), keep - len(best)), replace=False)
     chosen = np.concatenate([best, np.sort(rest)])
     chosen = chosen[np.argsort(score[chosen], kind="stable")]

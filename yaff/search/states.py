@@ -18,6 +18,25 @@ class Effort:
     """The most of each joint, newton metres."""
     force: Float[Array, "5"]
     """What each digit is to press with, newtons, in the order of the joints; 0 for digits that do not press."""
+    stiffness: Float[Array, "dof"]
+    """Of the joints that press, once the hand holds something, newton metres per radian; 0 for those that only keep
+    their place."""
+    most: Float[Array, "dof"]
+    """What each joint of the closed hand gives at the most, newton metres."""
+
+
+@dataclass(frozen=True)
+class Grip:
+    """How a closed hand holds on."""
+
+    angles: Float[Array, "dof"]
+    """Where its joints rest, or where those that keep their place are asked to be, radians."""
+    torque: Float[Array, "dof"]
+    """With which each joint presses at rest, newton metres; its sign is the way in which it closes."""
+    stiffness: Float[Array, "dof"]
+    """How much harder it presses when it is pushed back, newton metres per radian; 0 where it keeps its place."""
+    most: Float[Array, "dof"]
+    """What it gives at the most, newton metres."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +52,8 @@ class Settled:
     """Links of the hand that press on the object."""
     force: float
     """The most that one digit presses on the object, newtons; the palm is no digit."""
-    target: Float[Array, "dof"]
-    """What the motors were asked for, radians."""
-    torque: Float[Array, "dof"]
-    """With how much torque, newton metres."""
+    grip: Grip
+    """How it holds on from now."""
     state: int
     """PyBullet's identifier of the saved state from which the shakes start."""
 
