@@ -56,8 +56,8 @@ def run(arguments: list[str]) -> int:
     from yaff.store.atomic import build_lock
 
     with build_lock(options.out):
-        trainer = Trainer(TrainingData.open(options.shards, options.shapes), options.settings, options.out)
-        result = trainer.run(default_progress())
+        data, progress = TrainingData.open(options.shards, options.shapes), default_progress()
+        result = Trainer(data, options.settings, options.out, progress).run(progress)
     if options.json:
         write_json({**vars(result), "seed": options.settings.optimiser.seed})
         return 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from yaff.errors import ConfigError
-from yaff.learning.config import LossConfig, ModelConfig, ObservationConfig
+from yaff.learning.config import ArrangingConfig, LossConfig, ModelConfig, ObservationConfig
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ class TrainConfig:
     """Everything that ``yaff train`` needs to know, beside the shards."""
 
     data: DataSection = field(default_factory=DataSection)
+    generated: ArrangingConfig = field(default_factory=ArrangingConfig)
     observation: ObservationConfig = field(default_factory=ObservationConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -105,6 +106,11 @@ class TrainConfig:
                 f"model.centres is {self.model.centres}, observation.points {self.observation.points}",
                 remedy="no more centres than points",
             )
+        if self.generated.arrangements and (self.observation.crop or self.observation.depth):
+            raise ConfigError(
+                "nobody has taken pictures of made-up arrangements",
+                remedy="generated.arrangements = 0 with observation.depth or observation.crop",
+            )
         if self.model.image != (self.observation.crop > 0):
             raise ConfigError(
                 f"model.image is {self.model.image}, observation.crop {self.observation.crop}",
@@ -112,5 +118,5 @@ class TrainConfig:
             )
 
 
-DECIDES = ("data", "observation", "model", "loss", "optimiser")
+DECIDES = ("data", "generated", "observation", "model", "loss", "optimiser")
 """The sections that decide what is learnt: a checkpoint goes on only under the same."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from pipelines.executor import Workforce
 from pipelines.loading import Recipes, hand_of, object_of
+from pipelines.progress import Progress
+from pipelines.training.arranged import ArrangingTask, arranged
 from pipelines.training.shapes import ShapeOptions, recipes_for
 from yaff.errors import InputError
 from yaff.hand import HandModel
+from yaff.learning.arranging import Arranged
 from yaff.learning.batches import BatchMaker
 from yaff.learning.clouds import ObjectClouds
-from yaff.learning.config import ObservationConfig
+from yaff.learning.config import ArrangingConfig, ObservationConfig
 from yaff.learning.instances import InstanceTable
 from yaff.learning.targets import GraspTargets
 from yaff.objects import ObjectModel
@@ -33,6 +37,7 @@ class TrainingData:
     """By slot."""
     images: SceneReader | None = None
     """Where its images are."""
+    _arranged: dict[tuple[ArrangingConfig, int], list[Arranged]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path, options: ShapeOptions) -> TrainingData:
@@ -79,6 +84,14 @@ class TrainingData:
     def targets(self, table: InstanceTable) -> GraspTargets:
         """What training needs of the table's grasps."""
         return GraspTargets.of(table, self.hand, self.models)
+
+    def arranged(self, config: ArrangingConfig, seed: int, work: Path, progress: Progress) -> Sequence[Arranged]:
+        """Made-up arrangements of this dataset's objects and grasps; made once, in parts below ``work``."""
+        key = (replace(config, views=1), seed)
+        if key not in self._arranged:
+            task = ArrangingTask(self.shards.folder.resolve(), self.recipes, config, seed)
+            self._arranged[key] = arranged(task, work, Workforce(), progress)
+        return self._arranged[key]
 
     def maker(self, table: InstanceTable, observation: ObservationConfig, grasps: int = 1) -> BatchMaker:
         """Batches of a table's instances.

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pipelines.progress import Progress
+from pipelines.progress import Progress, QuietProgress
 from pipelines.training.checkpoints import BEST, LAST, Checkpoint
 from pipelines.training.config import TrainConfig
 from pipelines.training.data import TrainingData
 from yaff.errors import ConfigError
 from yaff.geometry.signed_distance import TorchSignedDistance
+from yaff.learning.arranging import with_arranged
 from yaff.learning.batches import Batch, BatchMaker, Epochs, training_batches
 from yaff.learning.hand_space import HandSpace
 from yaff.learning.losses import Losses
@@ -66,13 +67,14 @@ class Trainer:
         data: what is learnt from.
         config: how.
         folder: where checkpoints and curves go; a training that is there is continued.
+        progress: told of the arrangements that are made up.
 
     Raises:
         ConfigError: the folder holds a training of another configuration.
         InputError: an empty split; a checkpoint of another hand.
     """
 
-    def __init__(self, data: TrainingData, config: TrainConfig, folder: Path) -> None:
+    def __init__(self, data: TrainingData, config: TrainConfig, folder: Path, progress: Progress | None = None) -> None:
         self.data, self.config, self.folder = data, config, folder
         if config.run.threads:
             torch.set_num_threads(config.run.threads)
@@ -95,7 +97,11 @@ class Trainer:
                 where=data.shards.folder,
                 remedy="another split or fewer held-out objects, or project more frames",
             )
-        targets, seed = data.targets(table), config.optimiser.seed
+        targets, seed, generated = data.targets(table), config.optimiser.seed, config.generated
+        if generated.arrangements:
+            made = data.arranged(generated, seed, folder, progress or QuietProgress())
+            learnt = with_arranged(self.train_table, made, seed, generated.views, section.types)
+            self.train_table = learnt.without(section.held_out) if section.held_out else learnt
         make = (data.clouds, targets, config.observation, config.optimiser.grasps, data.images)
         self.maker = BatchMaker(self.train_table, *make)
         self.validation_maker = BatchMaker(self.validation_table, *make)

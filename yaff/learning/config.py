@@ -41,6 +41,27 @@ class ObservationConfig:
 
 
 @dataclass(frozen=True)
+class ArrangingConfig:
+    """Arrangements that are made up to learn from, beside those that were recorded."""
+
+    arrangements: int = 0
+    """How many; 0 for none."""
+    views: int = 8
+    """Cameras that each is seen from."""
+    fewest: int = 3
+    """Objects of an arrangement."""
+    most: int = 6
+
+    def __post_init__(self) -> None:
+        if self.arrangements < 0 or self.views < 1 or not 1 <= self.fewest <= self.most:
+            raise ConfigError(
+                f"generated: {self.arrangements} arrangements of {self.fewest} to {self.most} objects seen from "
+                f"{self.views} cameras",
+                remedy="none or more arrangements, 1 or more of the others, no more at least than at most",
+            )
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """The size of the network."""
 

@@ -14,6 +14,8 @@ from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 from yaff.errors import InputError
 from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
+from yaff.grasp.batch import Grasps
+from yaff.hand import HandModel
 from yaff.store.columns import TYPES
 from yaff.store.reading import ShardSet
 
@@ -34,9 +36,29 @@ class GraspTable:
     T_object_hand: Float64[Array, "g 4 4"]
     """Origin at the wrist joint."""
     shape: Float32[Array, "g 10"]
+    pregrasp_pose: Float64[Array, "g 45"]
+    """Of the hand before it closes; with what follows, the start of its approach."""
+    T_object_pregrasp: Float64[Array, "g 4 4"]
 
     def __len__(self) -> int:
         return len(self.pose)
+
+    def of_hand(self, hand: HandModel, object_name: str, rows: Int64[Array, "n"]) -> Grasps:
+        """Some rows, which must be of this object, as grasps of the hand that took them."""
+        shape = self.shape[rows]
+        rotation, translation = hand.wrist_parameters(self.T_object_hand[rows], shape.astype(np.float64))
+        before = hand.wrist_parameters(self.T_object_pregrasp[rows], shape.astype(np.float64))
+        return Grasps.make(
+            object_name,
+            self.pose[rows],
+            rotation,
+            translation,
+            self.grasp_type[rows],
+            shape=shape,
+            pregrasp_pose=self.pregrasp_pose[rows].astype(np.float32),
+            pregrasp_wrist_rotation=before[0].astype(np.float32),
+            pregrasp_translation=before[1].astype(np.float32),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,15 +228,20 @@ def _distinct_grasps(shards: ShardSet) -> tuple[GraspTable, Int64[Array, "r"]]:
     def chosen(name: str) -> UInt8[Array, "..."] | Array:
         return index[f"grasps/{name}"][first]
 
-    rotation = rotation_from_axis_angle(chosen("wrist_rotation").astype(np.float64))
-    origin = chosen("root").astype(np.float64) + chosen("translation").astype(np.float64)
+    def wrist(prefix: str) -> Float64[Array, "g 4 4"]:
+        rotation = rotation_from_axis_angle(chosen(f"{prefix}wrist_rotation").astype(np.float64))
+        origin = chosen("root").astype(np.float64) + chosen(f"{prefix}translation").astype(np.float64)
+        return make_transform(rotation, origin)
+
     table = GraspTable(
         object_index=number[first],
         library_row=row[first],
         grasp_type=chosen("grasp_type").astype(np.int64),
         pose=chosen("pose").astype(np.float64),
-        T_object_hand=make_transform(rotation, origin),
+        T_object_hand=wrist(""),
         shape=chosen("shape").astype(np.float32),
+        pregrasp_pose=chosen("pregrasp_pose").astype(np.float64),
+        T_object_pregrasp=wrist("pregrasp_"),
     )
     return table, unique_of_row.reshape(-1).astype(np.int64)
 
