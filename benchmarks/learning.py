@@ -94,14 +94,18 @@ def measured(options: Options, models: Path) -> Iterator[Row]:
     shards = options.shards or projected(options, models)
     data = TrainingData.open(shards, ShapeOptions(models=models))
     settings = read_toml(options.config, TrainConfig)
+    started = time.perf_counter()
+    if settings.generated.arrangements:  # every training takes these from here
+        data.arranged(settings.generated, settings.optimiser.seed, options.out, default_progress())
+    arranging = time.perf_counter() - started
     yield from loader(data, settings)
     yield from resumed(data, settings)
     yield from validated(data, options)
     settings = fitted(data, settings, options.minutes)
-    yield from trained(data, settings, options, "official", ())
+    yield from trained(data, settings, options, "official", (), arranging)
     if held := tuple(name for name in options.held_out if name in data.shards.objects):
         section = replace(settings.data, held_out=held)
-        yield from trained(data, replace(settings, data=section), options, "held-out", held)
+        yield from trained(data, replace(settings, data=section), options, "held-out", held, arranging)
 
 
 def projected(options: Options, models: Path) -> Path:
@@ -189,9 +193,14 @@ def fitted(data: TrainingData, settings: TrainConfig, minutes: float) -> TrainCo
 
 
 def trained(
-    data: TrainingData, settings: TrainConfig, options: Options, name: str, held_out: tuple[str, ...]
+    data: TrainingData,
+    settings: TrainConfig,
+    options: Options,
+    name: str,
+    held_out: tuple[str, ...],
+    arranging: float,
 ) -> Iterator[Row]:
-    """One training and its evaluation."""
+    """One training, for which arrangements were made up in so many seconds, and its evaluation."""
     folder, result_file = options.out / name, options.out / name / "trained.json"
     if result_file.is_file():  # of a benchmark that was killed afterwards: the fit may have come out otherwise since
         settings = Checkpoint.load(folder / LAST).config
@@ -205,7 +214,8 @@ def trained(
         spent = time.perf_counter() - started
         write_bytes(result_file, json.dumps(vars(result), default=str).encode())
     if spent is not None:
-        yield Row(f"{name}: training, minutes", "<= 20", f"{spent / 60:.1f}, {result.step} steps", spent <= 1200.0)
+        words = f"{(spent + arranging) / 60:.1f} ({arranging / 60:.1f} for arrangements), {result.step} steps"
+        yield Row(f"{name}: training, minutes", "<= 20", words, spent + arranging <= 1200.0)
     yield Row(
         f"{name}: share of the steps' time in the model",
         ">= 90 %",
