@@ -6,11 +6,11 @@ Usage:
 Needs ``pip install -c constraints.txt -e '.[other-engine]'`` and YAFF_DATA (default ../shared/data).
 
 What is the same as in the search: pieces of hand and object, mass and inertia, friction 0.6 and torsional 0.02, joints
-and their limits, the torque of every joint, one weight along each axis of the object for a second, 2 cm and 15 degrees.
-What is MuJoCo's: its solver, its soft contacts, its elliptic friction cone. The hand starts in the kept pose; its
-motors ask for a little more closing than that pose, as they do in the search, and for half a second the object, still
-held, loses half of its velocity in each step. Then the shakes, each from the same state, without any of that. Only
-grasps of types that are shaken along six axes are replayed.
+and their limits, the torque and the stiffness of every joint, one weight along each axis of the object for a second, 2
+cm and 15 degrees. What is MuJoCo's: its solver, its soft contacts, its elliptic friction cone. The hand starts in the
+kept pose; the springs of its joints press in that pose with the torque that the type is given for the object, and for
+half a second the object, still held, loses half of its velocity in each step. Then the shakes, each from the same
+state, without any of that. Only grasps of types that are shaken along six axes are replayed.
 """
 
 from __future__ import annotations
@@ -51,10 +51,8 @@ Array = np.ndarray
 TIME_STEP = 0.002
 SETTLE_TIME = 0.5
 """Seconds that the hand presses before the shakes."""
-PRESS = 0.1
-"""How much more closing than the kept pose the motors ask for, radians."""
 FULL_TORQUE_ERROR = 0.02
-"""Position error at which a motor gives its whole torque, radians."""
+"""Position error at which the motor of a joint that only keeps its place gives its whole torque, radians."""
 EFFECTIVE_INERTIA = 3e-4
 """Of a finger about its joints, for motors that do not swing, kilogram square metres."""
 LINK_MASS, LINK_INERTIA = 0.02, 1e-4
@@ -171,19 +169,20 @@ class OtherWorld:
     def replay(self, kind: GraspType, dof: Array, T_object_hand: Array) -> Replay:
         """Press, then shake along each axis of the object."""
         mujoco, model, data, config = self._mujoco, self.model, self.data, self._config
-        torque = closing_effort(self._rig, kind, self._object, config).torque
-        direction = self._rig.closing_direction(kind)
-        stiffness = torque / FULL_TORQUE_ERROR
+        effort = closing_effort(self._rig, kind, self._object, config)
+        springs = effort.stiffness > 0.0
+        stiffness = np.where(springs, effort.stiffness, effort.torque / FULL_TORQUE_ERROR)
+        press = np.where(springs, effort.torque / stiffness, 0.0) * np.sign(self._rig.closing_direction(kind))
         damping = 2.0 * np.sqrt(stiffness * EFFECTIVE_INERTIA)
         model.actuator_gainprm[:, 0] = stiffness
         model.actuator_biasprm[:, 1], model.actuator_biasprm[:, 2] = -stiffness, -damping
-        model.actuator_forcerange[:] = np.stack([-torque, torque], axis=1)
+        model.actuator_forcerange[:] = np.stack([-effort.most, effort.most], axis=1)
         mujoco.mj_resetData(model, data)
         data.qpos[self._joints] = dof
         T = invert(T_object_hand)
         data.qpos[self._free : self._free + 3] = T[:3, 3]
         data.qpos[self._free + 3 : self._free + 7] = quaternion_wxyz_from_rotation(T[:3, :3])
-        data.ctrl[:] = self._rig.anatomy.clip(dof + PRESS * direction)
+        data.ctrl[:] = dof + press
         mujoco.mj_forward(model, data)
         start = data.xipos[self._body].copy()
         speed = model.jnt_dofadr[model.joint("object").id]
