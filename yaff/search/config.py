@@ -54,7 +54,9 @@ class RefinementConfig:
     self_weight: float = 2.0
     thumb_weight: float = 60.0
     rounds: int = 4
-    """How many batches are tried while fewer grasps than wanted are verified."""
+    """How many batches are tried while fewer grasps than ``enough`` are verified."""
+    enough: int = 8
+    """Verified grasps with which no further batch is begun; the batch at hand goes on to as many as are kept."""
     promise: int = 3
     """A pair of which fewer refined hands than this came as far as the shakes, and none held, is given up."""
     least_closed: int = 6
@@ -178,6 +180,7 @@ class SearchConfig:
             "refine.batch": self.refine.batch,
             "refine.iterations": self.refine.iterations,
             "refine.rounds": self.refine.rounds,
+            "refine.enough": self.refine.enough,
             "select.keep": self.select.keep,
         }
         for name, value in counts.items():

@@ -48,12 +48,18 @@ class Harvest:
         """Close and shake candidates until enough are verified; ``trials`` are their numbers.
 
         They come in their order, but what is unlike all that is verified by now comes first, so that the grasps of a
-        pair come from all sides of the object.
+        pair come from all sides of the object. What would be a copy of a verified one is not closed.
         """
-        left = np.arange(len(trials))
+        select, left = self.judge.config.select, np.arange(len(trials))
         while len(left) and not self.full:
-            left = left[np.argsort(self._crowd(candidates.T_object_hand[left]), kind="stable")]
+            copies = self._alike(candidates.T_object_hand[left], select.least_distance, select.least_angle) > 0
+            self.tally["not closed: copy of another"] += int(copies.sum())
+            left = left[~copies]
+            crowd = self._alike(candidates.T_object_hand[left], LIKE_DISTANCE, LIKE_ANGLE)
+            left = left[np.argsort(crowd, kind="stable")]
             rows, left = left[:CHUNK], left[CHUNK:]
+            if not len(rows):
+                break
             attempts = self.judge.close(world, candidates.rows(rows))
             self.tally["closed"] += len(attempts)
             for row, attempt in zip(rows, attempts, strict=True):
@@ -78,15 +84,15 @@ class Harvest:
         elif better(self._best[1], attempt):
             self._best = trial, attempt
 
-    def _crowd(self, Ts_object_hand: Float[Array, "n 4 4"]) -> Int[Array, "n"]:
-        """How many verified grasps each of these wrists is like."""
+    def _alike(self, Ts_object_hand: Float[Array, "n 4 4"], distance: float, angle: float) -> Int[Array, "n"]:
+        """How many verified grasps are nearer to each of these wrists, metres and radians, symmetries counted."""
         others = [other.T_object_hand for _, other in self.verified]
         if not others:
             return np.zeros(len(Ts_object_hand), np.intp)
         copies = np.einsum("sij,kjl->skil", np.asarray(self.judge.obj.symmetries), np.stack(others))
         apart = np.linalg.norm(copies[:, :, None, :3, 3] - Ts_object_hand[:, :3, 3], axis=-1)
         turned = rotation_angle(np.swapaxes(copies[:, :, None, :3, :3], -1, -2) @ Ts_object_hand[:, :3, :3])
-        return ((apart < LIKE_DISTANCE) & (turned < LIKE_ANGLE)).any(axis=0).sum(axis=0)
+        return ((apart < distance) & (turned < angle)).any(axis=0).sum(axis=0)
 
     def _is_copy(self, attempt: Attempt) -> bool:
         others = [other.T_object_hand for _, other in self.verified]

@@ -111,7 +111,8 @@ def _search(
             rows = _worth_closing(screen(rig, kind, obj, refined, config), refined, config, harvest.tally)
             harvest.test(world, refined.rows(rows), number * batch + rows)
             near = harvest.tally["held"] + harvest.tally["rejected: slipped"]
-            if harvest.full or (not harvest.verified and near < config.refine.promise):
+            enough = harvest.full or len(harvest.verified) >= config.refine.enough
+            if enough or (not harvest.verified and near < config.refine.promise):
                 break
         harvest.explain(world)
     return ""
