@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 from scipy import sparse
 
 from yaff.errors import FormatError
@@ -45,7 +46,7 @@ def read_arrays(path: Path, remedy: str = _REMEDY) -> dict[str, Any]:
         raise FormatError(f"cannot be read as a pickle: {error}", where=path, remedy=remedy) from error
 
 
-def read_array(stream: io.BufferedIOBase, path: Path, remedy: str = _REMEDY) -> Array:
+def read_array(stream: io.BufferedIOBase, path: Path, remedy: str = _REMEDY) -> Shaped[Array, "..."]:
     """The array in an ``.npy`` file, also one of objects that are arrays themselves.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from yaff.hand import posing_loops
@@ -18,23 +19,34 @@ _BLOCK = 32
 
 
 class Kept(NamedTuple):
-    """What the derivative needs of posed hands."""
+    """What the derivative needs of n posed hands; bones in level order, metres."""
 
-    vectors: Tensor | None
-    """Axis-angle of all joints (n, 48); none where matrices came."""
-    table: Tensor
-    """Rotation matrices of the joints (144), then the shape where there is one for each hand (n, 144 or 154)."""
-    skeleton: Tensor
-    bones: Tensor
-    transforms: Tensor
-    rest: Tensor
-    shape: Tensor | None
+    vectors: Float[Tensor, "n 48"] | None
+    """Axis-angle of all joints; none where matrices came."""
+    table: Float[Tensor, "n k"]
+    """Rotation matrices of the joints (144), then the shape where there is one for each hand (k = 144 or 154)."""
+    skeleton: Float[Tensor, "m 31 3"]
+    """Joints at rest and the steps between them, of each hand or of all (m = 1)."""
+    bones: Float[Tensor, "n 16 3 4"]
+    """``[A_j | o_j]``, the pose of each bone."""
+    transforms: Float[Tensor, "n 12 16"]
+    """``[A_j | o_j - A_j J_j]``, twelve numbers of each bone."""
+    rest: Float[Tensor, "n 3 v"]
+    """Vertices at rest with their blend shapes."""
+    shape: Float[Tensor, "m 10"] | None
 
 
 def forward(
-    wrist: Tensor, fingers: Tensor, translation: Tensor, shape: Tensor | None, skin: Skin
-) -> tuple[Tensor, Tensor, Kept]:
-    """Vertices (n, v, 3), joints (n, 16, 3) and what :func:`backward` needs; see :func:`pose_hand`."""
+    wrist: Float[Tensor, "n 3"] | Float[Tensor, "n 3 3"],
+    fingers: Float[Tensor, "n 45"] | Float[Tensor, "n 15 3 3"],
+    translation: Float[Tensor, "n 3"],
+    shape: Float[Tensor, "m 10"] | None,
+    skin: Skin,
+) -> tuple[Float[Tensor, "n v 3"], Float[Tensor, "n 16 3"], Kept]:
+    """Vertices and joints (object frame, metres), and what :func:`backward` needs.
+
+    The arguments are those of :func:`yaff.hand.torch_skinning.pose_hand`; m is n, or 1 for one shape of all hands.
+    """
     n, v = len(wrist), skin.weights.shape[1]
     own_shape = shape is not None and len(shape) == n
     table = wrist.new_empty(n, 154 if own_shape else 144)
@@ -76,9 +88,27 @@ def forward(
 
 
 def backward(
-    kept: Kept, on_vertices: Tensor | None, on_joints: Tensor | None, skin: Skin, *, shaped: bool
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Gradients on wrist, fingers, translation and, where ``shaped``, on shape."""
+    kept: Kept,
+    on_vertices: Float[Tensor, "n v 3"] | None,
+    on_joints: Float[Tensor, "n 16 3"] | None,
+    skin: Skin,
+    *,
+    shaped: bool,
+) -> tuple[
+    Float[Tensor, "n 3"] | Float[Tensor, "n 3 3"],
+    Float[Tensor, "n 45"] | Float[Tensor, "n 15 3 3"],
+    Float[Tensor, "n 3"],
+    Float[Tensor, "m 10"] | None,
+]:
+    """Gradients on wrist, fingers, translation and, where ``shaped``, on shape, each as :func:`forward` took it.
+
+    Args:
+        kept: from :func:`forward`.
+        on_vertices: the gradient on the vertices; none where nothing depends on them.
+        on_joints: the gradient on the joints, likewise.
+        skin: the one that the hands were posed with.
+        shaped: whether the gradient on the shape is wanted.
+    """
     bones, rest = kept.bones, kept.rest
     n, v = len(bones), skin.weights.shape[1]
     on_joints = bones.new_zeros(n, 16, 3) if on_joints is None else on_joints.contiguous()

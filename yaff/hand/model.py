@@ -76,13 +76,24 @@ class HandPoses(Protocol):
     """Whatever carries hand poses in arrays; :class:`yaff.grasp.batch.Grasps` does."""
 
     @property
-    def pose(self) -> Array: ...
+    def pose(self) -> Float[Array, "n 45"]:
+        """Axis-angle of the 15 finger joints relative to the flat hand, radians."""
+        ...
+
     @property
-    def wrist_rotation(self) -> Array: ...
+    def wrist_rotation(self) -> Float[Array, "n 3"]:
+        """Axis-angle of the wrist in the object frame, radians."""
+        ...
+
     @property
-    def translation(self) -> Array: ...
+    def translation(self) -> Float[Array, "n 3"]:
+        """What :class:`HandModel` adds after it has turned the hand about its root joint, metres."""
+        ...
+
     @property
-    def shape(self) -> Array: ...
+    def shape(self) -> Float[Array, "n 10"]:
+        """Shape coefficients, zero for the mean hand."""
+        ...
 
 
 Poses = Float[Array, "n 45"] | HandPoses

@@ -16,25 +16,37 @@ from yaff.hand.torch_skin import Skin
 
 
 class Kept(NamedTuple):
-    """What the derivative needs of a posed hand."""
+    """What the derivative needs of n posed hands; bones in level order, metres."""
 
-    vectors: Tensor | None
-    """Axis-angle of all joints (16 n, 3), its angles, the scales and the quaternions; none where matrices came."""
-    angle: Tensor | None
-    scale: Tensor | None
-    quaternions: Tensor | None
-    joints: Tensor
-    bones: Tensor
-    local: Tensor
-    transforms: Tensor
-    rest: Tensor
-    shape: Tensor | None
+    vectors: Float[Tensor, "16*n 3"] | None
+    """Axis-angle of all joints, its angles, the scales and the quaternions; none where matrices came."""
+    angle: Float[Tensor, "16*n 1"] | None
+    scale: Float[Tensor, "16*n 1"] | None
+    quaternions: Float[Tensor, "16*n 4"] | None
+    joints: Float[Tensor, "m 16 3"]
+    """Joints at rest, of each hand or of all (m = 1)."""
+    bones: Float[Tensor, "n 16 3 4"]
+    """``[A_j | o_j]``, the pose of each bone."""
+    local: Float[Tensor, "n 3 5 3 4"]
+    """``[R_j | step]`` of the levels, relative to the parent."""
+    transforms: Float[Tensor, "12*n 16"]
+    """``[A_j | o_j - A_j J_j]``, twelve rows of a hand."""
+    rest: Float[Tensor, "n 1 3 v"]
+    """Vertices at rest with their blend shapes."""
+    shape: Float[Tensor, "m 10"] | None
 
 
 def forward(
-    wrist: Tensor, fingers: Tensor, translation: Tensor, shape: Tensor | None, skin: Skin
-) -> tuple[Tensor, Tensor, Kept]:
-    """Vertices (n, v, 3), joints (n, 16, 3) and what :func:`backward` needs; see :func:`pose_hand`."""
+    wrist: Float[Tensor, "n 3"] | Float[Tensor, "n 3 3"],
+    fingers: Float[Tensor, "n 45"] | Float[Tensor, "n 15 3 3"],
+    translation: Float[Tensor, "n 3"],
+    shape: Float[Tensor, "m 10"] | None,
+    skin: Skin,
+) -> tuple[Float[Tensor, "n v 3"], Float[Tensor, "n 16 3"], Kept]:
+    """Vertices and joints (object frame, metres), and what :func:`backward` needs.
+
+    The arguments are those of :func:`yaff.hand.torch_skinning.pose_hand`; m is n, or 1 for one shape of all hands.
+    """
     n, v = len(wrist), skin.weights.shape[1]
     turns, root, rotations = None, wrist, fingers
     if wrist.dim() == 2:
@@ -64,9 +76,27 @@ def forward(
 
 
 def backward(
-    kept: Kept, on_vertices: Tensor | None, on_joints: Tensor | None, skin: Skin, *, shaped: bool
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Gradients on wrist, fingers, translation and, where ``shaped``, on shape."""
+    kept: Kept,
+    on_vertices: Float[Tensor, "n v 3"] | None,
+    on_joints: Float[Tensor, "n 16 3"] | None,
+    skin: Skin,
+    *,
+    shaped: bool,
+) -> tuple[
+    Float[Tensor, "n 3"] | Float[Tensor, "n 3 3"],
+    Float[Tensor, "n 45"] | Float[Tensor, "n 15 3 3"],
+    Float[Tensor, "n 3"],
+    Float[Tensor, "m 10"] | None,
+]:
+    """Gradients on wrist, fingers, translation and, where ``shaped``, on shape, each as :func:`forward` took it.
+
+    Args:
+        kept: from :func:`forward`.
+        on_vertices: the gradient on the vertices; none where nothing depends on them.
+        on_joints: the gradient on the joints, likewise.
+        skin: the one that the hands were posed with.
+        shaped: whether the gradient on the shape is wanted.
+    """
     joints, bones, local, shape = kept.joints, kept.bones, kept.local, kept.shape
     n = len(bones)
     if on_vertices is None:

@@ -37,7 +37,7 @@ class HandLayer(nn.Module):
     :class:`~yaff.hand.model.HandModel`. Buffers follow ``.to(device)``. First derivatives only.
     """
 
-    faces: Tensor
+    faces: Int[Tensor, "1538 3"]
 
     def __init__(self, model: HandModel, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()

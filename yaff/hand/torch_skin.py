@@ -59,14 +59,19 @@ class Skin(NamedTuple):
         )
         return cls(*(torch.tensor(np.ascontiguousarray(values)) for values in arrays))
 
-    def rows(self, rows: Tensor) -> Skin:
-        """Of these vertices only."""
+    def rows(self, rows: Int[Tensor, "r"]) -> Skin:
+        """The arrays of these vertices only, in this order."""
         template = self.template.unflatten(0, (3, -1))[:, rows].flatten()
         directions = self.directions.unflatten(1, (3, -1))[:, :, rows].flatten(1)
         return self._replace(template=template, directions=directions, weights=self.weights[:, rows])
 
-    def joints_and_steps(self, shape: Tensor | None) -> tuple[Float[Tensor, "m 16 3"], Float[Tensor, "m 15 3"]]:
-        """Joints at rest of shaped hands and the steps between them; m = 1 for none."""
+    def joints_and_steps(
+        self, shape: Float[Tensor, "m 10"] | None
+    ) -> tuple[Float[Tensor, "m 16 3"], Float[Tensor, "m 15 3"]]:
+        """Joints at rest of hands of these shapes and the step to each from its parent, metres, level order.
+
+        Without a shape it is the mean hand alone (m = 1).
+        """
         skeleton = self.skeleton[None] if shape is None else torch.addmm(self.skeleton, shape, self.skeleton_directions)
         skeleton = skeleton.view(-1, 31, 3)
         return skeleton[:, :16], skeleton[:, 16:]

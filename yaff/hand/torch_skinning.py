@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
@@ -27,12 +28,20 @@ from yaff.hand.torch_skin import Skin
 
 
 def pose_hand(
-    wrist: Tensor, fingers: Tensor, translation: Tensor, shape: Tensor | None, skin: Skin
-) -> tuple[Tensor, Tensor]:
-    """Vertices (n, v, 3) and joints (n, 16, 3), MANO's order, of poses, translation and shape.
+    wrist: Float[Tensor, "n 3"] | Float[Tensor, "n 3 3"],
+    fingers: Float[Tensor, "n 45"] | Float[Tensor, "n 15 3 3"],
+    translation: Float[Tensor, "n 3"],
+    shape: Float[Tensor, "m 10"] | None,
+    skin: Skin,
+) -> tuple[Float[Tensor, "n v 3"], Float[Tensor, "n 16 3"]]:
+    """Vertices and joints in the object frame, metres, differentiable in all but the skin.
 
-    Wrist and fingers are given by axis-angle, (n, 3) and (n, 45), or by matrices, (n, 3, 3) and (n, 15, 3, 3); shape is
-    (n, 10), (1, 10) for all, or none.
+    Args:
+        wrist: rotation of the wrist in the object frame, axis-angle (radians) or matrices.
+        fingers: rotations of the joints relative to the flat hand, MANO's order, in the same form as the wrist's.
+        translation: metres, as :class:`~yaff.hand.model.HandModel` takes it.
+        shape: coefficients of each hand, of all of them (m = 1), or none for the mean hand.
+        skin: the arrays of the v vertices that are wanted, of the device and type of the others.
     """
     if torch.is_grad_enabled():
         return _PosedHand.apply(wrist, fingers, translation, shape, skin)
@@ -42,7 +51,7 @@ def pose_hand(
 Kept = compiled_posing.Kept | tensor_posing.Kept
 
 
-def on_processor(values: Tensor) -> bool:
+def on_processor(values: Shaped[Tensor, "..."]) -> bool:
     """Whether compiled loops can read these numbers."""
     return values.device.type == "cpu"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 from yaff.hand.builtin import cells, correctives, dense, relax, seeds, shapes, skinning
 from yaff.hand.builtin.skeleton import DIGITS, PARENTS
@@ -18,8 +18,8 @@ WRIST_LOOP: tuple[int, ...] = (108, 79, 78, 121, 214, 215, 279, 239, 234, 92, 38
 """MANO's numbers round the wrist: tools that close the mesh join (loop[i - 1], loop[i], centre) into outward faces."""
 
 
-def assemble() -> dict[str, np.ndarray]:
-    """All arrays of the asset, the same on every call.
+def assemble() -> dict[str, Shaped[np.ndarray, "..."]]:
+    """All arrays of the asset (metres, the right hand lying flat), the same on every call.
 
     Raises:
         RuntimeError: if the skin cannot be cut into 778 vertices and 1538 faces (after a change of the tables).

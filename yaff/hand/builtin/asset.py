@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 
 from yaff.errors import FormatError, MissingFileError
 
@@ -24,14 +25,14 @@ ARRAYS: tuple[str, ...] = (
 )
 
 
-def build() -> dict[str, np.ndarray]:
+def build() -> dict[str, Shaped[np.ndarray, "..."]]:
     """The arrays of the right hand from the tables (metres, MANO's numbering): see :data:`ARRAYS`."""
     from yaff.hand.builtin.assembly import assemble  # SciPy's trees are not needed to load
 
     return assemble()
 
 
-def load(path: Path = ASSET) -> dict[str, np.ndarray]:
+def load(path: Path = ASSET) -> dict[str, Shaped[np.ndarray, "..."]]:
     """The arrays of the right hand from the asset: floats as float64, indices as int64.
 
     Raises:
@@ -50,7 +51,7 @@ def load(path: Path = ASSET) -> dict[str, np.ndarray]:
     return {name: array.astype(np.float64 if array.dtype.kind == "f" else np.int64) for name, array in arrays.items()}
 
 
-def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write(path: Path, arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
     """Write an ``.npz`` whose bytes depend on the arrays only: fixed order, no time stamps."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in ARRAYS:
@@ -62,7 +63,7 @@ def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
             archive.writestr(entry, buffer.getvalue(), compresslevel=9)
 
 
-def digest(arrays: Mapping[str, np.ndarray]) -> str:
+def digest(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> str:
     """sha256 over names, types, shapes and contents of the arrays."""
     total = hashlib.sha256()
     for name in ARRAYS:
