@@ -21,6 +21,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from jaxtyping import Shaped
 
 from yaff.errors import FormatError, MissingFileError
 from yaff.grasp.batch import MEASURES, Grasps
@@ -59,7 +60,7 @@ Array = np.ndarray
 JOURNAL_NAME = ".yaff-migration.json"
 """In a folder whose migration has not ended: the digest of each shard that was written."""
 
-SINCE_VERSION_2: Mapping[str, Callable[[Mapping[str, Array]], Array]] = {
+SINCE_VERSION_2: Mapping[str, Callable[[Mapping[str, Shaped[Array, "_ ..."]]], Shaped[Array, "_"]]] = {
     "measures/shaken": lambda of: (of["measures/shake_translation"] != 0) | (of["measures/shake_rotation"] != 0),
     "measures/fingertip_force": lambda of: np.zeros(len(of["measures/epsilon"])),
 }
