@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 
 from yaff.errors import InputError
 
@@ -82,7 +82,9 @@ class Grasps:
     pregrasp_pose: Float[Array, "n 45"]
     """The opened hand from which the grasp is reached."""
     pregrasp_wrist_rotation: Float[Array, "n 3"]
+    """Axis-angle about the root joint, radians."""
     pregrasp_translation: Float[Array, "n 3"]
+    """Metres."""
     review_state: UInt8[Array, "n"]
     """Values of :class:`ReviewState`."""
     reason: tuple[str, ...]
@@ -114,7 +116,7 @@ class Grasps:
     def __len__(self) -> int:
         return len(self.pose)
 
-    def __getitem__(self, rows: slice | Array | Sequence[int]) -> Grasps:
+    def __getitem__(self, rows: slice | Shaped[Array, "..."] | Sequence[int]) -> Grasps:
         """The grasps of these rows (slice, integer array or boolean mask), as a new batch."""
         index = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows)
         if index.dtype == bool:
@@ -134,8 +136,8 @@ class Grasps:
         return (self[i : i + 1] for i in range(len(self)))
 
     @property
-    def verified(self) -> Array:
-        """Mask (n,) of the grasps that may be used: proven by physics or accepted by a person."""
+    def verified(self) -> Bool[Array, "n"]:
+        """Mask of the grasps that may be used: proven by physics or accepted by a person."""
         return np.isin(self.review_state, (ReviewState.VERIFIED, ReviewState.ACCEPTED))
 
     @classmethod

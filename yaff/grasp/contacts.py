@@ -142,8 +142,16 @@ def contacts_of_samples(
     )
 
 
-def check_vertices(vertices: Array, *, where: str) -> None:
-    """Refuse posed skin that is not finite, naming the grasp."""
+def check_vertices(vertices: Float[Array, "n v 3"], *, where: str) -> None:
+    """Refuse posed skin that is not finite, naming the grasp.
+
+    Args:
+        vertices: skin of ``n`` posed hands, metres, any frame.
+        where: the object and rows, for the message.
+
+    Raises:
+        InputError: a vertex is NaN or infinite; the row named is the first such grasp's in ``vertices``.
+    """
     finite = np.isfinite(vertices).all(axis=(1, 2))
     if not finite.all():
         raise InputError(

@@ -20,9 +20,14 @@ class ConvexPiece(Protocol):
     """A convex part of one bone; :class:`yaff.hand.BonePiece` is one."""
 
     @property
-    def bone(self) -> int: ...
+    def bone(self) -> int:
+        """The bone that carries the piece, 0 (the wrist) to 15, MANO order."""
+        ...
+
     @property
-    def vertices(self) -> Float[Array, "k 3"]: ...
+    def vertices(self) -> Float[Array, "k 3"]:
+        """Corners of the piece, metres, in the frame of its bone."""
+        ...
 
 
 @dataclass(frozen=True)
