@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 
 from yaff.errors import StorageError
 
@@ -25,7 +26,7 @@ except ImportError:  # Windows: two processes may compute the same entry, the la
     fcntl = None
 
 Array = np.ndarray
-Arrays = Mapping[str, Array]
+Arrays = Mapping[str, Shaped[Array, "..."]]
 
 
 def default_cache_dir() -> Path:
@@ -46,7 +47,7 @@ def content_key(*parts: object) -> str:
     return digest.hexdigest()
 
 
-def cached_arrays(folder: Path, kind: str, key: str, compute: Callable[[], Arrays]) -> dict[str, Array]:
+def cached_arrays(folder: Path, kind: str, key: str, compute: Callable[[], Arrays]) -> dict[str, Shaped[Array, "..."]]:
     """The arrays of an entry, computed on first use.
 
     Args:

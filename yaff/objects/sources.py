@@ -69,6 +69,7 @@ class FolderSource:
 
     @property
     def label(self) -> str:
+        """The folder."""
         return str(self._folder)
 
     def file(self, name: str) -> Path:
@@ -88,6 +89,12 @@ class FolderSource:
         return path
 
     def mesh(self, name: str) -> trimesh.Trimesh:
+        """The mesh as its OBJ file has it, with its texture.
+
+        Raises:
+            MissingFileError: if the file is not there.
+            MeshError: if it cannot be read, or has more than :data:`MOST_FACES` triangles.
+        """
         path = self.file(name)
         mesh = read_mesh(path)
         if len(mesh.faces) > MOST_FACES:
@@ -99,6 +106,11 @@ class FolderSource:
         return mesh
 
     def digest(self, name: str) -> str:
+        """sha256 of the OBJ file, its materials and its texture, of those that there are.
+
+        Raises:
+            MissingFileError: if there is no OBJ file.
+        """
         path = self.file(name)
         digest = hashlib.sha256()
         for part in (path, path.with_name(MATERIAL_FILE), path.with_name(TEXTURE_FILE)):
@@ -144,6 +156,7 @@ class StandInSource:
 
     @property
     def label(self) -> str:
+        """:data:`LABEL`."""
         return self.LABEL
 
     def _standin(self, name: str) -> StandIn:
@@ -154,13 +167,23 @@ class StandInSource:
         return self._built[name]
 
     def mesh(self, name: str) -> trimesh.Trimesh:
+        """The watertight mesh of a stand-in, in one plain colour.
+
+        Raises:
+            InputError: if there is no stand-in of that name.
+        """
         return self._standin(name).mesh
 
     def pieces(self, name: str) -> tuple[Float[Array, "_ 3"], ...]:
+        """Corners (metres, object frame) of the convex pieces that a stand-in is built from.
+
+        Raises:
+            InputError: if there is no stand-in of that name.
+        """
         return self._standin(name).pieces
 
     def digest(self, name: str) -> str:
-        # of the program that makes them: to hash the mesh it would have to be built
+        """sha256 of the name and of the program that makes the stand-ins; nothing is built for it."""
         return hashlib.sha256(f"{self.LABEL} {name} {_standins_code()} {version('manifold3d')}".encode()).hexdigest()
 
 
@@ -196,6 +219,7 @@ class SelectedSource:
 
     @property
     def label(self) -> str:
+        """``stand-in`` where only these are asked for, else the folder of scanned meshes."""
         return StandInSource.LABEL if self._kind == "stand-in" else self._scans.label
 
     def of(self, name: str) -> FolderSource | StandInSource:
@@ -218,7 +242,19 @@ class SelectedSource:
         return self._scans if there else self._standins
 
     def mesh(self, name: str) -> trimesh.Trimesh:
+        """The mesh from the source of that object.
+
+        Raises:
+            MissingFileError: if the source does not have it; see also :meth:`of`.
+            MeshError: if it cannot be read.
+            InputError: if it would be a stand-in and there is none.
+        """
         return self.of(name).mesh(name)
 
     def digest(self, name: str) -> str:
+        """The digest that the source of that object gives.
+
+        Raises:
+            MissingFileError: if the source does not have the object; see also :meth:`of`.
+        """
         return self.of(name).digest(name)

@@ -27,23 +27,28 @@ def _carton(size: tuple[float, float, float], centre: tuple[float, float, float]
 
 
 def master_chef_can() -> Part:
+    """Coffee can: upright, 102 mm across and 139 mm tall, closed, a rim at both ends."""
     return _round([(-73.0, 51.0), (-69.0, 51.0), (-68.5, 49.8), (62.0, 49.8), (62.5, 51.0), (66.0, 51.0)], (-1.4, 0.5))
 
 
 def cracker_box() -> Part:
+    """Carton, 67 x 161 x 211 mm, standing."""
     return _carton((67.0, 161.0, 211.0), (-2.2, -1.9, -4.8), 0.0)
 
 
 def sugar_box() -> Part:
+    """Carton, 43 x 91 x 175.5 mm, standing, turned a little about z."""
     return _carton((43.0, 91.0, 175.5), (0.6, -1.7, -4.6), -2.2)
 
 
 def tomato_soup_can() -> Part:
+    """Upright can, 67 mm across and 100.5 mm tall, closed, a rim at both ends."""
     rows = [(-59.0, 31.5), (-57.5, 33.3), (-55.5, 33.3), (-54.5, 32.7), (37.0, 32.7), (38.5, 33.5), (41.5, 33.5)]
     return _round(rows, (-0.4, 1.7))
 
 
 def mustard_bottle() -> Part:
+    """Squeeze bottle, 191 mm tall: an oval body with a waist (96 x 56 mm at its widest), shoulder, cap and spout."""
     body = [
         (-83.5, 38.0, 23.0), (-80.0, 45.0, 27.5), (-60.0, 47.8, 27.8), (-40.0, 45.4, 25.6), (-20.0, 40.3, 25.0),
         (0.0, 41.6, 25.0), (10.0, 45.3, 25.1), (20.0, 47.7, 25.1), (30.0, 47.7, 25.2), (40.0, 46.2, 25.4),
@@ -58,18 +63,22 @@ def mustard_bottle() -> Part:
 
 
 def tuna_fish_can() -> Part:
+    """Flat upright can, 85 mm across and 33 mm tall, closed."""
     return _round([(-20.8, 39.0), (-19.0, 41.5), (-17.0, 42.3), (10.5, 42.3), (11.0, 42.6), (12.6, 42.6)], (0.0, -0.2))
 
 
 def pudding_box() -> Part:
+    """Carton lying on its largest side, 111 x 88.5 x 36.5 mm, turned 27.6 degrees about z."""
     return _carton((111.0, 88.5, 36.5), (-1.0, 3.6, -3.6), 27.6)
 
 
 def gelatin_box() -> Part:
+    """Carton lying on its largest side, 88 x 72 x 29 mm, turned 103.3 degrees about z."""
     return _carton((88.0, 72.0, 29.0), (-1.3, 0.5, -4.0), 103.3)
 
 
 def potted_meat_can() -> Part:
+    """Closed can of nearly rectangular section, 101 x 57 mm at the rim of its lid and 82.5 mm tall."""
     can = [(-49.5, 46.5, 24.5), (-47.5, 47.9, 25.6), (24.0, 47.9, 25.6), (29.0, 49.5, 27.3)]
     rim = [(29.0, 50.6, 28.6), (33.0, 50.6, 28.6)]
     parts = [stacked(_levels(can), power=4.2, piece_sides=20), stacked(_levels(rim), power=4.2, piece_sides=20)]
@@ -108,6 +117,7 @@ def pitcher_base() -> Part:
 
 
 def bleach_cleanser() -> Part:
+    """Bottle, 250.5 mm tall, wide at the foot, drawn in at the neck, with a round cap; closed."""
     rows = [  # height, x from, x to, half-width y
         (-111.5, -52.0, 38.5, 29.0), (-107.0, -55.8, 41.8, 33.0), (-100.0, -56.2, 42.4, 33.7),
         (-91.0, -51.5, 43.1, 32.6), (-60.0, -50.5, 44.7, 31.2), (-20.0, -47.8, 45.9, 28.9), (0.0, -45.7, 46.2, 27.7),
@@ -122,6 +132,7 @@ def bleach_cleanser() -> Part:
 
 
 def bowl() -> Part:
+    """Open bowl, 161 mm across and 55 mm tall, with a wall of about 2 mm and a lip."""
     outer = _profile(
         [(44.0, -24.3), (57.0, -11.0), (66.5, 2.5), (72.0, 14.0), (74.5, 25.0), (80.5, 28.3), (77.0, 30.8)]
     )
@@ -130,6 +141,7 @@ def bowl() -> Part:
 
 
 def mug() -> Part:
+    """Open mug, 81 mm tall with a wall of about 2.4 mm, wider at the lip, and a handle towards +x that fingers pass."""
     outer = _profile([(35.0, -38.8), (39.5, -35.5), (40.8, -30.0), (40.9, 36.0), (46.3, 40.6)])
     inner = _profile([(34.0, -36.3), (36.5, -34.0), (38.4, -29.5), (38.6, 36.0), (44.8, 42.2)])
     body = vessel(outer, inner)
@@ -150,8 +162,10 @@ def mug() -> Part:
 
 
 def wood_block() -> Part:
+    """Block, 88 x 88 x 205 mm, standing, turned 12.3 degrees about z."""
     return _carton((88.0, 88.0, 205.0), (-1.8, 2.1, -17.4), -12.3)
 
 
 def foam_brick() -> Part:
+    """Block, 51 x 77 x 50.6 mm."""
     return _carton((51.0, 77.0, 50.6), (0.0, -0.2, 8.3), -0.7)

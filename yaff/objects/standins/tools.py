@@ -28,6 +28,7 @@ def _pin(x: float, y: float, radius: float, low: float, high: float) -> Part:
 
 
 def banana() -> Part:
+    """Banana lying in the xy plane: a bent tube up to 38 mm thick, 172 mm long in y, tapered to both ends."""
     rows = [  # x, y, z of the middle, half-width in the plane, half-width along z
         (-11.5, -101.0, -1.0, 3.5, 3.5), (-12.3, -97.0, -1.2, 8.0, 7.5), (-14.0, -88.0, -1.0, 12.0, 11.5),
         (-15.5, -75.0, -0.5, 14.5, 14.0), (-16.5, -60.0, 0.3, 16.0, 16.0), (-17.0, -40.0, 1.0, 17.2, 17.3),
@@ -41,6 +42,7 @@ def banana() -> Part:
 
 
 def power_drill() -> Part:
+    """Drill lying on its side: barrel along x (185 mm), grip along -y, battery at its foot."""
     along_x = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     barrel = [  # x, middle y, half-width y, middle z, half-width z
         (-101.5, 46.5, 8.0, 1.5, 8.0), (-97.0, 46.5, 14.0, 1.5, 13.5), (-86.0, 46.5, 19.0, 1.5, 18.0),
@@ -77,6 +79,8 @@ def power_drill() -> Part:
 
 
 def scissors() -> Part:
+    """Closed scissors lying in the xy plane, 198 mm long: two open finger rings, two arms, a blade of 4 mm."""
+
     def ring(centre: tuple[float, float], half: tuple[float, float], turn: float, width: float) -> Part:
         angle = 2.0 * np.pi * np.arange(24) / 24
         c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
@@ -102,6 +106,7 @@ def scissors() -> Part:
 
 
 def large_marker() -> Part:
+    """Marker along y, 121 mm long and up to 19 mm thick, with a stub at one end."""
     rows = [  # y, middle x, radius
         (-58.0, 1.1, 9.3), (-50.0, 1.0, 9.3), (-30.0, 0.45, 9.05), (0.0, -0.1, 8.75), (20.0, -0.65, 8.4),
         (31.0, -0.7, 8.3), (33.5, -0.7, 7.7), (36.0, -0.8, 7.75), (40.0, -0.8, 8.2), (50.0, -1.2, 8.9),
@@ -114,6 +119,7 @@ def large_marker() -> Part:
 
 
 def large_clamp() -> Part:
+    """Spring clamp lying in the xy plane, jaws closed: two arms 22 to 23 mm wide, webs between them and a hinge pin."""
     left = sweep(
         _path([(-64.0, 66.0, 8.5), (-56.0, 48.0, 7.0), (-42.0, 27.0, 4.5), (-30.0, 10.0, 2.0), (-28.0, -8.0, 0.5),
                (-30.0, -27.0, -1.0), (-24.0, -46.0, -3.0), (-10.0, -62.0, -4.5), (2.0, -67.0, -5.0)]),
@@ -137,6 +143,7 @@ def large_clamp() -> Part:
 
 
 def extra_large_clamp() -> Part:
+    """Spring clamp lying in the xy plane, closed: two arms 23 mm wide that meet in one jaw, webs and a hinge pin."""
     upper = sweep(
         _path([(84.0, 87.0), (74.0, 87.5), (58.0, 72.0), (37.0, 51.0), (17.0, 34.0), (0.0, 31.5), (-18.0, 36.0),
                (-36.0, 38.5), (-55.0, 28.0), (-72.0, 13.0), (-88.0, -1.0)]),
