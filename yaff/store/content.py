@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Int32, Int64, Integer, UInt8
+from jaxtyping import Bool, Float, Float32, Int, Int32, Int64, Integer, Shaped, UInt8
 
 from yaff.errors import InputError
 from yaff.grasp.batch import MEASURES, Grasps
@@ -30,9 +30,14 @@ class SupportPlane(Protocol):
     """A plane ``normal . p + offset = height of p``; normal points up, metres."""
 
     @property
-    def normal(self) -> Array: ...
+    def normal(self) -> Float[Array, "3"]:
+        """Unit, up."""
+        ...
+
     @property
-    def offset(self) -> float: ...
+    def offset(self) -> float:
+        """Height of the frame's origin above the plane, metres."""
+        ...
 
 
 Verdicts = tuple[UInt8[Array, "_"], Float32[Array, "_"]]
@@ -49,6 +54,7 @@ class HandRecord:
 
     @classmethod
     def of(cls, hand: HandModel) -> HandRecord:
+        """The record of a hand: its name, ``right`` or ``left``, and the digest of its arrays."""
         return cls(hand.name, hand.side, hand.digest)
 
 
@@ -58,6 +64,7 @@ class Candidates:
 
     grasps: Grasps
     library_row: Int[Array, "n"]
+    """Row of each grasp among those of its object in the library."""
 
     @classmethod
     def usable(cls, grasps: Grasps) -> Candidates:
@@ -78,23 +85,30 @@ class ShardContent:
     plane: Float[Array, "a 4"]
     """Support plane in the camera of the representative frame (normal, offset), zeros where unknown."""
     plane_known: Bool[Array, "a"]
+    """Which arrangements have a plane."""
     placement: Int[Array, "i"]
     """Placement of each instance."""
     placement_arrangement: Int[Array, "p"]
+    """Arrangement of each placement."""
     placement_object: Integer[Array, "p"]
+    """YCB-Video index of the object of each placement."""
     candidate_start: Int64[Array, "p1"]
     """Row offsets of the candidates, ``(p + 1,)``."""
     candidate_grasp: Int32[Array, "q"]
+    """Row of ``grasps`` of each candidate."""
     candidate_code: UInt8[Array, "q"]
+    """Values of :class:`yaff.scene.feasibility.Infeasible`; 0 where feasible."""
     candidate_clearance: Float32[Array, "q"]
-    grasps: Mapping[str, Array]
-    """The columns of ``/grasps`` by name."""
+    """Metres from the skin to the nearest neighbour or to the support plane, negative inside."""
+    grasps: Mapping[str, Shaped[Array, "g ..."]]
+    """The columns of ``/grasps`` by name, in the dtypes of :data:`yaff.store.columns.GRASP_COLUMNS`."""
     objects: Mapping[str, int]
     """Index of each object by name."""
     hand: HandRecord
     splits: Mapping[str, Bool[Array, "f"]] = field(default_factory=dict)
     """Which frames belong to each split."""
     visibility: Float32[Array, "i"] | None = None
+    """Share of each instance that the camera sees, 0 to 1; None where that was not measured."""
     visibility_rendered: Bool[Array, "i"] | None = None
     """Where visibility was measured in rendered depth order and not in a label image."""
     inputs: str = ""
@@ -173,8 +187,14 @@ def _histogram(rows: Array, columns: Array, height: int, width: int) -> Int64[Ar
     return flat.astype(np.int64).reshape(height, width)
 
 
-def grasp_table(candidates: Mapping[int, Candidates], hand: HandModel) -> tuple[dict[str, Array], dict[int, slice]]:
+def grasp_table(
+    candidates: Mapping[int, Candidates], hand: HandModel
+) -> tuple[dict[str, Shaped[Array, "g ..."]], dict[int, slice]]:
     """The columns of ``/grasps`` for objects in ascending order of index, and the rows of each.
+
+    Args:
+        candidates: by YCB-Video index.
+        hand: the hand of the grasps, for the place of the root joint in each grasp's shape.
 
     Raises:
         InputError: grasps without their measures.

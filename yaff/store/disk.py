@@ -24,6 +24,7 @@ class Disk(io.RawIOBase):
             raise self._error
 
     def write(self, data: Any) -> int:
+        """Write all of a buffer here, or nothing more once the disk has refused; says always that all was written."""
         view = memoryview(data).cast("B")
         written = 0
         try:
@@ -34,6 +35,7 @@ class Disk(io.RawIOBase):
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
+        """Cut or extend the file to so many bytes; a failure is kept for :meth:`check`."""
         try:
             if self._error is None:
                 self._file.truncate(size)
@@ -42,17 +44,29 @@ class Disk(io.RawIOBase):
         return size or 0
 
     def readinto(self, buffer: Any) -> int:
+        """Fill a whole buffer from here, with zeros where the file has ended: HDF5 may ask for what was passed over.
+
+        Raises:
+            OSError: the disk could not be read.
+        """
         view = memoryview(buffer).cast("B")
         count = self._file.readinto(view) or 0
         view[count:] = bytes(len(view) - count)  # what was passed over was never written
         return len(view)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a byte, which may be beyond the end; the new place from the start."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
+        """The place from the start, bytes."""
         return self._file.tell()
 
     def close(self) -> None:
+        """Close the file; what was kept is still there for :meth:`check`.
+
+        Raises:
+            OSError: the system refused, as some file systems first do here.
+        """
         self._file.close()
         super().close()

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
+
+Array = np.ndarray
 
 BLOCK = 1 << 20
 
@@ -27,7 +30,7 @@ def digest_document(document: Any) -> str:
     return hashlib.sha256(canonical_json(document).encode()).hexdigest()
 
 
-def digest_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+def digest_arrays(arrays: Mapping[str, Shaped[Array, "..."]]) -> str:
     """SHA-256 of named arrays: names, dtypes, shapes and values, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(arrays):

@@ -15,6 +15,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from jaxtyping import Shaped
 
 from yaff.errors import FormatError, InputError, MissingFileError
 from yaff.store.columns import LIBRARY_FORMAT, SCHEMA_VERSIONS, SHARD_FORMAT, Column
@@ -127,8 +128,8 @@ def _unfilled() -> h5py.h5p.PropDCID:
     return properties
 
 
-def write_column(group: h5py.Group, column: Column, values: Array | Sequence[str]) -> None:
-    """A whole dataset.
+def write_column(group: h5py.Group, column: Column, values: Shaped[Array, "rows *shape"] | Sequence[str]) -> None:
+    """A whole dataset: numbers, or texts where the column is of texts.
 
     Raises:
         InputError: values of another shape, NaN or infinity, numbers that do not fit, a text with a NUL.
@@ -144,7 +145,7 @@ def write_column(group: h5py.Group, column: Column, values: Array | Sequence[str
         dataset.id.write(h5py.h5s.ALL, h5py.h5s.ALL, array, mtype=h5py.h5t.py_create(array.dtype))
 
 
-def checked_values(column: Column, values: Array, where: str) -> Array:
+def checked_values(column: Column, values: Shaped[Array, "*rows"], where: str) -> Shaped[Array, "*rows"]:
     """``values`` as the column's dtype.
 
     Raises:
@@ -188,7 +189,9 @@ def write_scalar_text(group: h5py.Group, column: Column, text: str) -> None:
     write_attributes(dataset, column_attributes(column))
 
 
-def write_table(group: h5py.Group, columns: Sequence[Column], values: Mapping[str, Array | Sequence[str]]) -> None:
+def write_table(
+    group: h5py.Group, columns: Sequence[Column], values: Mapping[str, Shaped[Array, "_ ..."] | Sequence[str]]
+) -> None:
     """The columns of one group, in their order; an optional column without values is left out.
 
     Raises:

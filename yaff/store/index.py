@@ -15,6 +15,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from jaxtyping import Int64, Shaped
 
 from yaff.errors import FormatError, InputError
 from yaff.store.atomic import atomic_file
@@ -109,7 +110,7 @@ def common_attributes(readers: Sequence[ShardReader]) -> dict[str, Any]:
     }
 
 
-def row_offsets(readers: Sequence[ShardReader]) -> dict[str, Array]:
+def row_offsets(readers: Sequence[ShardReader]) -> dict[str, Int64[Array, "s1"]]:
     """For each group, the first row of each shard among those of all, and their number at the end."""
     groups = {**SHARD_GROUPS, "annotations": annotation_columns(readers[0].layout.name)}
     result = {}
@@ -139,8 +140,17 @@ def _write_virtual(group: h5py.Group, column: Column, name: str, readers: Sequen
     write_attributes(dataset, column_attributes(column))
 
 
-def counted_over_all(column: Column, group: str, readers: Sequence[ShardReader], starts: Mapping[str, Array]) -> Array:
-    """A column of all shards; row numbers and offsets counted over all."""
+def counted_over_all(
+    column: Column, group: str, readers: Sequence[ShardReader], starts: Mapping[str, Int64[Array, "s1"]]
+) -> Shaped[Array, "rows *shape"]:
+    """A column of all shards, one after the other; row numbers and offsets counted over all.
+
+    Args:
+        column: of numbers; texts have no rows to count.
+        group: of the column, without a slash: ``frames``, ``instances``, ...
+        readers: of the shards, in the order of the index.
+        starts: from :func:`row_offsets`.
+    """
     parts, offsets = [], column.dimension.endswith("+1")
     for k, reader in enumerate(readers):
         values = reader[f"{group}/{column.name}"]
@@ -191,7 +201,7 @@ class DatasetIndex:
         with open_file(self.path, INDEX_FORMAT) as file:
             return read_texts(dataset_of(file, "shards/file"))
 
-    def __getitem__(self, name: str) -> Array:
+    def __getitem__(self, name: str) -> Shaped[Array, "rows *shape"]:
         """A dataset of the index, whole, as ``GROUP/NAME``; meant for the small ones."""
         if name not in self._cache:
             with open_file(self.path, INDEX_FORMAT) as file:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from yaff.errors import PoseError
 from yaff.geometry.transforms import check_rigid, rotation_angle, rotation_from_axis_angle
@@ -188,7 +189,7 @@ def check_annotations(reader: ShardReader) -> Problem:
     return None
 
 
-def check_sample(reader: ShardReader, rows: Array) -> Problem:
+def check_sample(reader: ShardReader, rows: Int[Array, "k"]) -> Problem:
     """The hands stored for these annotations are those composed from pose and grasp."""
     if not len(rows):
         return None

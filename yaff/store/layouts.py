@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Shaped
 
 from yaff.errors import InputError
 from yaff.store.columns import ANNOTATION_GRASP, Column
@@ -27,6 +27,10 @@ Array = np.ndarray
 
 Wrist = tuple[Float[Array, "k 3"], Float[Array, "k 3"]]
 """Wrist rotation (rad) and translation (m) of ``k`` hands in the camera frame."""
+FingerPose = Callable[[], Float32[Array, "k 45"]]
+"""Gives the finger pose of ``k`` hands when it is needed: radians from the flat hand, MANO order."""
+Stored = Mapping[str, Shaped[Array, "k ..."]]
+"""The columns of a layout by name, for ``k`` annotations."""
 
 PARAMETERS = 51
 ROTATION, POSE, TRANSLATION = slice(0, 3), slice(3, 48), slice(48, 51)
@@ -38,25 +42,41 @@ class Layout(Protocol):
     """How annotations are stored; columns are added to the grasp row, which all layouts have."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What configurations, files and manifests call it."""
+        ...
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The datasets of ``/annotations`` beside ``grasp``."""
         ...
 
-    def encode(self, compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]) -> Mapping[str, Array]:
-        """Values of the columns for ``k`` annotations; what a layout does not need is not computed."""
+    def encode(self, compose: Callable[[], Wrist], pose: FingerPose) -> Stored:
+        """Values of the columns for ``k`` annotations.
+
+        Args:
+            compose: gives the wrists in the camera frame; called only by a layout that stores them.
+            pose: gives the finger poses; likewise.
+        """
         ...
 
-    def decode(self, stored: Mapping[str, Array], compose: Callable[[], Wrist]) -> Wrist:
-        """The wrist in the camera frame, from the stored columns or, where they do not hold it, composed."""
+    def decode(self, stored: Stored, compose: Callable[[], Wrist]) -> Wrist:
+        """The wrist in the camera frame, from the stored columns or, where they do not hold it, composed.
+
+        Args:
+            stored: the columns, as :meth:`encode` gave them.
+            compose: gives the wrists in the camera frame.
+        """
         ...
 
-    def parameters(
-        self, stored: Mapping[str, Array], compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]
-    ) -> Float32[Array, "k 51"]:
-        """All 51 parameters in the camera frame."""
+    def parameters(self, stored: Stored, compose: Callable[[], Wrist], pose: FingerPose) -> Float32[Array, "k 51"]:
+        """All 51 parameters in the camera frame: wrist rotation (rad), finger pose (rad), translation (m).
+
+        Args:
+            stored: the columns, as :meth:`encode` gave them.
+            compose: gives the wrists in the camera frame.
+            pose: gives the finger poses.
+        """
         ...
 
 
@@ -73,16 +93,17 @@ class Compact:
     name: str = "compact"
     columns: tuple[Column, ...] = ()
 
-    def encode(self, compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]) -> Mapping[str, Array]:
+    def encode(self, compose: Callable[[], Wrist], pose: FingerPose) -> Stored:
+        """No columns; neither wrist nor pose is asked for."""
         return {}
 
-    def decode(self, stored: Mapping[str, Array], compose: Callable[[], Wrist]) -> Wrist:
+    def decode(self, stored: Stored, compose: Callable[[], Wrist]) -> Wrist:
+        """The composed wrist, in float32 as the other layouts store it."""
         rotation, translation = compose()
         return rotation.astype(np.float32), translation.astype(np.float32)
 
-    def parameters(
-        self, stored: Mapping[str, Array], compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]
-    ) -> Float32[Array, "k 51"]:
+    def parameters(self, stored: Stored, compose: Callable[[], Wrist], pose: FingerPose) -> Float32[Array, "k 51"]:
+        """Composed wrist and finger pose, joined."""
         return _joined(compose(), pose())
 
 
@@ -96,16 +117,17 @@ class WristLayout:
         Column("translation", "float32", "k", (3,), "m", "camera", "vertices are R (x - J0) + J0 + translation"),
     )
 
-    def encode(self, compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]) -> Mapping[str, Array]:
+    def encode(self, compose: Callable[[], Wrist], pose: FingerPose) -> Stored:
+        """The composed wrist: ``wrist_rotation`` (k, 3) and ``translation`` (k, 3)."""
         rotation, translation = compose()
         return {"wrist_rotation": rotation, "translation": translation}
 
-    def decode(self, stored: Mapping[str, Array], compose: Callable[[], Wrist]) -> Wrist:
+    def decode(self, stored: Stored, compose: Callable[[], Wrist]) -> Wrist:
+        """The stored wrist; nothing is composed."""
         return stored["wrist_rotation"], stored["translation"]
 
-    def parameters(
-        self, stored: Mapping[str, Array], compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]
-    ) -> Float32[Array, "k 51"]:
+    def parameters(self, stored: Stored, compose: Callable[[], Wrist], pose: FingerPose) -> Float32[Array, "k 51"]:
+        """Stored wrist and finger pose, joined."""
         return _joined(self.decode(stored, compose), pose())
 
 
@@ -126,16 +148,17 @@ class Full:
         ),
     )
 
-    def encode(self, compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]) -> Mapping[str, Array]:
+    def encode(self, compose: Callable[[], Wrist], pose: FingerPose) -> Stored:
+        """All parameters in one column, ``hand`` (k, 51)."""
         return {"hand": _joined(compose(), pose())}
 
-    def decode(self, stored: Mapping[str, Array], compose: Callable[[], Wrist]) -> Wrist:
+    def decode(self, stored: Stored, compose: Callable[[], Wrist]) -> Wrist:
+        """The wrist's columns of ``hand``; nothing is composed."""
         hand = stored["hand"]
         return hand[:, ROTATION], hand[:, TRANSLATION]
 
-    def parameters(
-        self, stored: Mapping[str, Array], compose: Callable[[], Wrist], pose: Callable[[], Float32[Array, "k 45"]]
-    ) -> Float32[Array, "k 51"]:
+    def parameters(self, stored: Stored, compose: Callable[[], Wrist], pose: FingerPose) -> Float32[Array, "k 51"]:
+        """``hand`` as it is stored, not copied."""
         return stored["hand"]
 
 

@@ -75,14 +75,17 @@ class Manifest:
 
     @property
     def folder(self) -> Path:
+        """Where the manifest and the shards are."""
         return self.path.parent
 
     @property
     def layout(self) -> str:
+        """Name of the layout of all shards: a key of :data:`yaff.store.layouts.LAYOUTS`."""
         return self.document["layout"]
 
     @property
     def shards(self) -> tuple[ShardRecord, ...]:
+        """What is recorded of each shard, in the order of the index: by scene, then by name."""
         return tuple(ShardRecord(**record) for record in self.document["shards"])
 
     @property

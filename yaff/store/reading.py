@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int, Int64
+from jaxtyping import Float32, Int, Int64, Shaped
 
 from yaff.errors import FormatError, InputError, MissingFileError
 from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
@@ -69,6 +69,7 @@ class ShardSet:
 
     @property
     def layout(self) -> str:
+        """Name of the layout of all shards; samples are the same in all."""
         return self.index.layout
 
     @property
@@ -78,6 +79,7 @@ class ShardSet:
 
     @property
     def split_names(self) -> tuple[str, ...]:
+        """The splits that selections may ask for, in the order of their bits in ``/frames/splits``."""
         return self.index.split_names
 
     @cached_property
@@ -145,7 +147,7 @@ class ShardSet:
             within = selection.ranks.rank[first + within]
         return self.index["instances/annotation_start"][instance] + within
 
-    def batch(self, rows: Int[Array, "k"]) -> dict[str, Array]:
+    def batch(self, rows: Int[Array, "k"]) -> dict[str, Shaped[Array, "k ..."]]:
         """Samples of annotation rows over all shards, stacked, in the order of ``rows``; see the head of this page.
 
         Transforms are float64, the hand's parameters float32.
@@ -237,6 +239,10 @@ class ShardSet:
         """All 51 parameters, camera frame, of consecutive annotations: wrist rotation, pose, translation.
 
         Memory is 204 bytes an annotation: ask for pieces.
+
+        Raises:
+            InputError: no such range of annotations.
+            MissingFileError, FormatError: a shard that is missing, truncated, or of another build.
         """
         last = len(self) if last is None else last
         if not 0 <= first <= last <= len(self):
@@ -252,7 +258,7 @@ class ShardSet:
         return np.concatenate([np.empty((0, 51), np.float32), *parts])
 
 
-def unstacked(batch: Mapping[str, Array], row: int) -> dict[str, Any]:
+def unstacked(batch: Mapping[str, Shaped[Array, "k ..."]], row: int) -> dict[str, Any]:
     """One sample of a batch; scalars are Python's."""
     return {name: v[row].item() if v.ndim == 1 else v[row] for name, v in batch.items()}
 
@@ -263,7 +269,7 @@ def iterate(
     *,
     generator: np.random.Generator | None = None,
     **asked: Any,
-) -> Iterator[dict[str, Array]]:
+) -> Iterator[dict[str, Shaped[Array, "_ ..."]]]:
     """Batches of samples as NumPy arrays, without PyTorch; in the order of the files, or shuffled.
 
     Args:
@@ -271,6 +277,10 @@ def iterate(
         batch_size: annotations in a batch; the last one may be smaller.
         generator: shuffles the annotations when given.
         asked: fields of :class:`~yaff.store.selection.Filters`: split, types, objects, scenes, min_epsilon, ...
+
+    Raises:
+        InputError: a filter that the dataset does not know, naming those it does.
+        MissingFileError, FormatError: no dataset, or one that is truncated or of another build.
     """
     shards = ShardSet.open(folder)
     selection = shards.select(**asked)

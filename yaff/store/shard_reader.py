@@ -13,7 +13,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Float, Float32, Int, Integer, Shaped
 
 from yaff.errors import FormatError, InputError
 from yaff.scene.projection import compose_wrist_pairs
@@ -27,11 +27,25 @@ Array = np.ndarray
 _ATTRIBUTES = {"layout", "scene", "split_names", "objects", "hand", "inputs"}
 
 
-def camera_wrist(poses: Array, instance: Array, grasps: Mapping[str, Array], grasp: Array) -> Wrist:
+def camera_wrist(
+    poses: Float[Array, "i 4 4"],
+    instance: Integer[Array, "k"],
+    grasps: Mapping[str, Shaped[Array, "g ..."]],
+    grasp: Integer[Array, "k"],
+) -> Wrist:
     """Wrist rotation and translation in the camera frame for pairs (row of ``poses``, row of ``grasps``).
 
     The root joint J0 depends on the hand's shape, so it is a column of the grasps: ``t' = Q (J0 + t) + q - J0`` is
     composed with the joint as translation and no root, and J0 taken off again.
+
+    Args:
+        poses: ``T_camera_object``, metres.
+        instance: row of ``poses`` for each pair.
+        grasps: at least the columns ``root``, ``wrist_rotation`` and ``translation`` of ``/grasps``, object frame.
+        grasp: row of ``grasps`` for each pair.
+
+    Returns:
+        Axis-angle (k, 3) in radians and translation (k, 3) in metres, float64.
     """
     root = np.asarray(grasps["root"], np.float64)
     joint = root + np.asarray(grasps["translation"], np.float64)
@@ -118,8 +132,12 @@ class ShardReader:
     def __contains__(self, name: str) -> bool:
         return name in self._places
 
-    def __getitem__(self, name: str) -> Array:
-        """A column, read-only: ``GROUP/NAME`` as in the file."""
+    def __getitem__(self, name: str) -> Shaped[Array, "rows *shape"]:
+        """A column, read-only: ``GROUP/NAME`` as in the file.
+
+        Raises:
+            InputError: there is no such column, naming those there are.
+        """
         if name not in self._columns:
             if name not in self._places:
                 raise InputError(f"no column {name!r}", where=self.path, remedy=f"one of {', '.join(self._places)}")
@@ -135,8 +153,17 @@ class ShardReader:
                 return dataset_of(file, name)[...]
         return np.ndarray(shape, dtype, buffer=self._map, offset=offset)
 
-    def read(self, name: str, first: int, last: int) -> Array:
-        """Consecutive rows of a column, read and not mapped: what is read once should not stay resident."""
+    def read(self, name: str, first: int, last: int) -> Shaped[Array, "rows *shape"]:
+        """Consecutive rows of a column, read and not mapped: what is read once should not stay resident.
+
+        Args:
+            name: ``GROUP/NAME`` as in the file.
+            first: first row.
+            last: the row after the last one.
+
+        Raises:
+            InputError: there is no such column.
+        """
         offset, dtype, shape = self._places.get(name, (None, "u1", ()))
         if offset is None or last <= first:
             return np.array(self[name][first:last])
@@ -165,8 +192,15 @@ class ShardReader:
         """The row of ``/frames`` of each instance."""
         return np.searchsorted(self["frames/instance_start"], instances, side="right") - 1
 
-    def gather(self, rows: Int[Array, "k"]) -> dict[str, Array]:
-        """What is stored for each of these annotations: of its frame, its instance, its grasp and itself."""
+    def gather(self, rows: Int[Array, "k"]) -> dict[str, Shaped[Array, "k ..."]]:
+        """What is stored for each of these annotations: of its frame, its instance, its grasp and itself.
+
+        Columns of the grasp are in the object frame and named ``grasp/NAME``; those of the layout are in the camera
+        frame and named ``stored/NAME``.
+
+        Raises:
+            InputError: a row out of range.
+        """
         rows = np.asarray(rows, np.int64)
         if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
             raise InputError(f"annotation {rows.max()} of {len(self)}", where=self.path)
@@ -192,7 +226,11 @@ class ShardReader:
         return {column.name: np.array(self[f"grasps/{column.name}"]) for column in GRASP_COLUMNS}
 
     def parameters(self, first: int = 0, last: int | None = None) -> Float32[Array, "k 51"]:
-        """All 51 parameters, camera frame, of annotations ``first`` to ``last``: wrist rotation, pose, translation."""
+        """All 51 parameters, camera frame, of annotations ``first`` to ``last``: wrist rotation, pose, translation.
+
+        Raises:
+            InputError: no such range of annotations.
+        """
         last = len(self) if last is None else last
         if not 0 <= first <= last <= len(self):
             raise InputError(f"annotations {first} to {last} of {len(self)}", where=self.path)

@@ -39,6 +39,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
+        """Whether nothing is wrong."""
         return not self.problem
 
 
@@ -60,6 +61,7 @@ class VerifyReport:
 
     @property
     def failures(self) -> tuple[Check, ...]:
+        """The checks that did not pass, in the order in which they were made."""
         return tuple(check for check in self.checks if not check.passed)
 
     @property

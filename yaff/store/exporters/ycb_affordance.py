@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Shaped
 
 from yaff.errors import InputError
 from yaff.hand.components import PoseComponents
@@ -151,15 +151,19 @@ class _Prepared:
         self.reshaped = int((np.abs(reader["grasps/shape"]) > 1e-6).any(axis=1).sum())
 
 
-def array_bytes(array: Array) -> bytes:
-    """An ``.npy`` file of plain numbers or text."""
+def array_bytes(array: Shaped[Array, "..."]) -> bytes:
+    """An ``.npy`` file of plain numbers or text.
+
+    Raises:
+        ValueError: an array of Python objects; see :func:`object_array_bytes`.
+    """
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=False)
     return stream.getvalue()
 
 
-def object_array_bytes(entries: list[Array]) -> bytes:
-    """An ``.npy`` file of an object array of arrays that NumPy 1 reads too.
+def object_array_bytes(entries: list[Shaped[Array, "..."]]) -> bytes:
+    """An ``.npy`` file of an object array ``(len(entries),)`` of arrays that NumPy 1 reads too.
 
     NumPy 2 pickles arrays under the name of a module that NumPy 1 does not have; the old name is known to both.
     """
