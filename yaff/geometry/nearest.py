@@ -27,8 +27,9 @@ class NearestTriangle:
     triangles: Float[Array, "m 3 3"]
     """In the order of the tree, the last repeated to fill it up."""
     lower: Float[Array, "t 3"]
-    """Boxes of the tree; the children of box k are 2 k + 1 and 2 k + 2."""
+    """Low corners of the boxes of the tree; the children of box k are 2 k + 1 and 2 k + 2."""
     upper: Float[Array, "t 3"]
+    """High corners of the boxes."""
     normals: Float[Array, "m 7 3"]
     """Outward directions at each feature: of the face, of its edges and of its corners (weighted by angle)."""
 

@@ -87,7 +87,9 @@ class DepthSurplus:
     """``1 - laplacian(d^2 / 2)`` of an object, summed upward along the columns of its grid."""
 
     origin: Float[Array, "3"]
+    """First node of the grid, object frame, metres."""
     spacing: float
+    """Metres between nodes."""
     values: Float[Array, "nx ny nz"]
     """The integrand at the nodes inside the object, 0 outside."""
     below: Float[Array, "nx ny nz1"]

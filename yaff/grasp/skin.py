@@ -25,6 +25,7 @@ class SkinSamples:
     vertex: Int[Array, "s"]
     """The skin vertex nearest to the sample (on its own triangle): says which patch it belongs to."""
     point: Float[Array, "s 3"]
+    """Centre of the piece."""
     area: Float[Array, "s"]
     """Square metres."""
     skin_normal: Float[Array, "s 3"]

@@ -19,6 +19,7 @@ class Conformity:
     """The verdict on ``n`` grasps of one type."""
 
     conforms: Bool[Array, "n"]
+    """Whether each grasp is of the type, by the rule of :func:`conforms`."""
     score: Float[Array, "n"]
     """Share of the definition that is met: contact groups, avoided patches and thumb, 0 to 1."""
     reasons: tuple[str, ...]
