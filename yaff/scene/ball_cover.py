@@ -16,6 +16,9 @@ from jaxtyping import Float, Float64, Int64, Integer
 
 Array = np.ndarray
 
+PointDistance = Callable[[Float[Array, "k 3"]], Float[Array, "k"]]
+"""Distance of ``k`` points to something, metres."""
+
 _GROWTH = float(np.sqrt(2.0))
 """How much faster than the way walked a distance may grow where a grid continues it beyond its box: along the box by
 the distance inside it, and away from the box by the distance to it."""
@@ -46,6 +49,7 @@ class BallCover:
     """``n`` clouds of ``v`` points each, and the sets that balls are laid round; one frame, metres."""
 
     points: Float64[Array, "n v 3"]
+    """The clouds, all in the same order of points, so that one set of members serves them all."""
     members: Int64[Array, "c w"]
     """Indices of the points of each ball; see :func:`balls`."""
 
@@ -75,8 +79,8 @@ class BallCover:
         self,
         rows: Integer[Array, "r"],
         limit: Float[Array, "r"],
-        box_distance: Callable[[Array], Array],
-        distance: Callable[[Array], Array],
+        box_distance: PointDistance,
+        distance: PointDistance,
         spacing: float,
     ) -> Float64[Array, "r"]:
         """Least distance of each of these clouds to a solid, where it is below ``limit``; elsewhere anything above.

@@ -70,12 +70,16 @@ class Feasibility(NamedTuple):
 
 @runtime_checkable
 class DistanceField(Protocol):
-    """Signed distances to a solid, metres, negative inside; ``spacing`` bounds the error of interpolation."""
+    """Signed distances to a solid, metres, negative inside."""
 
     @property
-    def spacing(self) -> float: ...
+    def spacing(self) -> float:
+        """Metres between the samples: bounds the error of interpolation between them."""
+        ...
 
-    def distance(self, points: Array) -> Array: ...
+    def distance(self, points: Float[Array, "*batch 3"]) -> Float[Array, "*batch"]:
+        """Distance of each point to the surface; points in the frame of the solid, anywhere."""
+        ...
 
 
 @runtime_checkable
@@ -83,10 +87,14 @@ class Obstacle(Protocol):
     """What feasibility needs of an object; :class:`yaff.objects.ObjectModel` has it."""
 
     @property
-    def sdf(self) -> DistanceField: ...
+    def sdf(self) -> DistanceField:
+        """Distance to the solid, model frame."""
+        ...
 
     @property
-    def solid(self) -> trimesh.Trimesh: ...
+    def solid(self) -> trimesh.Trimesh:
+        """The closed mesh, model frame, metres; only its bounds are looked at."""
+        ...
 
 
 def feasibility(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 from PIL import Image, UnidentifiedImageError
 
 from yaff.errors import FrameError
@@ -14,7 +15,9 @@ Array = np.ndarray
 _COPY_AGAIN = "copy the file again from the dataset"
 
 
-def read_image(path: Path, mode: str | None, size: tuple[int, int], *, where: str) -> Array:
+def read_image(
+    path: Path, mode: str | None, size: tuple[int, int], *, where: str
+) -> Shaped[Array, "height width *channels"]:
     """The pixels of an image file.
 
     Args:
@@ -22,6 +25,10 @@ def read_image(path: Path, mode: str | None, size: tuple[int, int], *, where: st
         mode: what to convert to, such as ``RGB``; None for one channel as it is.
         size: width and height it must have.
         where: file and frame, for messages.
+
+    Returns:
+        Row 0 is the top one, column 0 the left one. ``RGB`` gives (h, w, 3) uint8; None gives (h, w) in the type of
+        the file: uint8 of a label image, uint16 or int32 of a depth image.
 
     Raises:
         FrameError: it cannot be decoded, or has another size or more channels.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Shaped
 
 from yaff.hand.model import HandModel
 from yaff.scene.cameras import project_points
@@ -14,7 +14,7 @@ Array = np.ndarray
 
 
 def image_keypoints(
-    hand: HandModel, samples: Mapping[str, Array]
+    hand: HandModel, samples: Mapping[str, Shaped[Array, "n ..."]]
 ) -> tuple[Float64[Array, "n 21 2"], Float64[Array, "n 21 3"]]:
     """Pixels and camera-frame points of the keypoints of annotated hands.
 

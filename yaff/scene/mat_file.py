@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Collection
 
 import numpy as np
+from jaxtyping import Shaped
 
 Array = np.ndarray
 
@@ -34,12 +35,16 @@ class _NotUnderstood(Exception):
     """A file that is left to scipy."""
 
 
-def read_numbers(stream: io.BufferedIOBase, names: Collection[str]) -> dict[str, Array] | None:
+def read_numbers(stream: io.BufferedIOBase, names: Collection[str]) -> dict[str, Shaped[Array, "..."]] | None:
     """Arrays of these variables, as ``scipy.io.loadmat(stream, variable_names=names)`` gives them; None to ask scipy.
 
     Args:
         stream: an open MAT-file at its start; seekable.
         names: the variables. Reading stops when all are found.
+
+    Returns:
+        By name, with the shape and type that MATLAB gave them (a scalar is (1, 1)); without those that the file does
+        not hold.
     """
     try:
         return _read(stream, frozenset(names))

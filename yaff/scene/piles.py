@@ -31,19 +31,39 @@ class Droppable(Protocol):
     """What a scene needs of an object; :class:`yaff.objects.ObjectModel` has it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """YCB name, for example ``025_mug``."""
+        ...
+
     @property
-    def index(self) -> int: ...
+    def index(self) -> int:
+        """YCB-Video index, 1 to 21: the object's value in label images."""
+        ...
+
     @property
-    def visual(self) -> trimesh.Trimesh: ...
+    def visual(self) -> trimesh.Trimesh:
+        """The mesh that is rendered, model frame, metres."""
+        ...
+
     @property
-    def pieces(self) -> tuple[Float[Array, "_ 3"], ...]: ...
+    def pieces(self) -> tuple[Float[Array, "_ 3"], ...]:
+        """Corners of the convex pieces that make up the solid, model frame, metres."""
+        ...
+
     @property
-    def mass(self) -> float: ...
+    def mass(self) -> float:
+        """Kilograms."""
+        ...
+
     @property
-    def centre_of_mass(self) -> Float[Array, "3"]: ...
+    def centre_of_mass(self) -> Float[Array, "3"]:
+        """Model frame, metres."""
+        ...
+
     @property
-    def inertia(self) -> Float[Array, "3 3"]: ...
+    def inertia(self) -> Float[Array, "3 3"]:
+        """About the centre of mass, along the axes of the model frame, kg m^2."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,6 +81,7 @@ class PileConfig:
     drop: float = 0.004
     """Metres between the object and what is below it when it is let go."""
     friction: float = 0.7
+    """Coulomb coefficient of objects and table; PyBullet multiplies those of the two that touch."""
     step: float = 1.0 / 240.0
     """Seconds."""
     patience: float = 4.0
