@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch.utils.data import Dataset, default_collate
 
 from yaff.errors import InputError
@@ -143,7 +143,7 @@ class GraspDataset(Dataset[dict[str, Any]]):
         """Samples by instance or frame, which differ in size: for each name the list of what they hold."""
         return {name: [sample[name] for sample in samples] for name in samples[0]}
 
-    def batch(self, positions: Sequence[int] | Array) -> dict[str, Any]:
+    def batch(self, positions: Sequence[int] | Int[Array, "k"]) -> dict[str, Any]:
         """Annotations at several positions of the selection stacked: tensors with a leading dimension, ``object`` a
         list of names."""
         rows = self.shards.rows(self.selection, np.asarray(positions, np.int64).reshape(-1))

@@ -35,6 +35,7 @@ class Attention(nn.Module):
         self.perceptron = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
     def forward(self, x: Float[Tensor, "b c w"]) -> Float[Tensor, "b c w"]:
+        """The centres' features with what each has seen of the others of its batch entry added; w wide, as before."""
         b, c, w = x.shape
         query, key, value = self.project(self.before(x)).view(b, c, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
         seen = nn.functional.scaled_dot_product_attention(query, key, value)
@@ -102,6 +103,12 @@ class ImageEncoder(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, image: Float[Tensor, "b 4 s s"]) -> Float[Tensor, "b g"]:
+        """What to add to the features of the whole.
+
+        Args:
+            image: crops as :func:`~yaff.learning.images.colour_crops` makes them: three colours, -1 to 1, and where
+                there is image. Without any image in a crop the answer is zero.
+        """
         # a frame without an image says nothing
         there = (image[:, 3].amax((1, 2)) > 0.0).to(image.dtype)
         return self.leave(self.layers(image).mean((2, 3))) * there[:, None]

@@ -30,10 +30,13 @@ ROTATION_SCALE = 0.6
 class HandSpace(nn.Module):
     """The vectors of one hand, and the hand that a vector means."""
 
-    grip_point: Tensor
-    lower: Tensor
-    upper: Tensor
-    root: Tensor
+    grip_point: Float[Tensor, "3"]
+    """The point about which hands turn, hand frame, metres."""
+    lower: Float[Tensor, "d"]
+    """Limits of the joint angles, radians."""
+    upper: Float[Tensor, "d"]
+    root: Float[Tensor, "3"]
+    """The root joint of the hand's template, metres."""
 
     def __init__(self, model: HandModel) -> None:
         super().__init__()

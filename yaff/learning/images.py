@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float, Float32, Int64, UInt8
 
 from yaff.geometry.transforms import apply
 from yaff.learning.clouds import ObjectClouds
@@ -35,8 +35,8 @@ class ImageSource(Protocol):
         ...
 
 
-def projected(table: InstanceTable, clouds: ObjectClouds, row: int) -> tuple[Array, Array]:
-    """Pixels (p, 2) and depth (p,), metres, of an object's cloud."""
+def projected(table: InstanceTable, clouds: ObjectClouds, row: int) -> tuple[Float[Array, "p 2"], Float[Array, "p"]]:
+    """Pixels (x, y) and depth along the optical axis, metres, of the cloud of the object in a row of the table."""
     points = clouds.points[clouds.slot_of_index[table.object_index[row]]].astype(np.float64)
     seen = apply(table.T_camera_object[row], points)
     return project_points(seen, table.intrinsics[table.frame[row]]), seen[:, 2]

@@ -63,6 +63,13 @@ class Flow(nn.Module):
     def forward(
         self, x: Float[Tensor, "n v"], time: Float[Tensor, "n"], condition: Float[Tensor, "n c"]
     ) -> Float[Tensor, "n v"]:
+        """Vectors of hands at the end of the path.
+
+        Args:
+            x: where on their paths they are, as vectors of hands.
+            time: how far along, 0 (noise) to 1 (the hand).
+            condition: what the hands are for, from :meth:`AffordanceModel.condition`.
+        """
         waves = time[:, None] * self._waves
         condition = self.condition(torch.cat([condition, waves.sin(), waves.cos()], -1))
         h = self.enter(x) + condition

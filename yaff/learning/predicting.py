@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int, Int64
+from jaxtyping import Bool, Float, Float64, Int, Int64
 from torch import Tensor
 
 from yaff.errors import ConfigError
@@ -71,8 +71,8 @@ class Predictions:
         rotation, translation = hand.wrist_parameters(self.T_object_hand)
         return Grasps.make(object_name, self.pose, rotation, translation, self.grasp_type)
 
-    def only(self, keep: Array) -> Predictions:
-        """Those of a mask or of rows."""
+    def only(self, keep: Bool[Array, "n"] | Int[Array, "k"]) -> Predictions:
+        """The predictions of a mask, or of rows in their order."""
         return Predictions(**{name: values[keep] for name, values in vars(self).items()})
 
     @classmethod

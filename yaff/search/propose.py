@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from yaff.geometry.transforms import make_transform
 from yaff.objects import ObjectModel
@@ -39,8 +39,8 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.score)
 
-    def rows(self, index: Array) -> Candidates:
-        """The candidates of these rows."""
+    def rows(self, index: Int[Array, "k"]) -> Candidates:
+        """The candidates of these rows, in this order."""
         return Candidates(self.T_object_hand[index], self.dof[index], self.posture[index], self.score[index])
 
 

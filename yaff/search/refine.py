@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from yaff.geometry.signed_distance import TorchSignedDistance
@@ -138,8 +138,21 @@ class Refiner:
         T[:, 3, 3] = 1.0
         return Candidates(T, dof.numpy().astype(np.float64), candidates.posture, final.numpy().astype(np.float64))
 
-    def loss(self, rotation: Tensor, origin: Tensor, dof: Tensor, posture: Tensor) -> Tensor:
-        """The loss (n,) of wrists (n, 3, 3), (n, 3) and degrees of freedom (n, dof); posture is the preshape."""
+    def loss(
+        self,
+        rotation: Float[Tensor, "n 3 3"],
+        origin: Float[Tensor, "n 3"],
+        dof: Float[Tensor, "n dof"],
+        posture: Float[Tensor, "n dof"],
+    ) -> Float[Tensor, "n"]:
+        """The loss of hands, as the module describes it; differentiable in all but the posture.
+
+        Args:
+            rotation: of the wrists in the object frame.
+            origin: of the wrists there, metres.
+            dof: anatomical degrees of freedom, radians.
+            posture: the preshapes that they are pulled to, radians.
+        """
         config = self._config
         rotations = self._rig.anatomy.rotations_from_dof_torch(dof)
         translation = origin - self._root
