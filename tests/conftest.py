@@ -6,7 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# how long an example takes is the machine's business
+hypothesis.settings.register_profile("yaff", deadline=None)
+hypothesis.settings.load_profile("yaff")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
