@@ -9,17 +9,16 @@ built-in hand that is put in their place touches a little less or more, which is
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
 import tyro
 
 from benchmarks.real import real_data
+from benchmarks.running import status_of
 from pipelines.commands.parsing import say, write_table
 from pipelines.config import BuildConfig, HandSection, ObjectsSection
 from pipelines.loading import hand_of, object_of, recipes_of
-from yaff.errors import YaffError
 from yaff.search.config import SearchConfig
 from yaff.search.given import conforming_types
 from yaff.search.judge import make_rig
@@ -107,9 +106,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        status = main(sys.argv[1:])
-    except YaffError as error:
-        sys.stderr.write(f"{error}\n")
-        status = 2
-    raise SystemExit(status)
+    raise SystemExit(status_of(main))

@@ -26,10 +26,11 @@ import numpy as np
 import tyro
 
 from benchmarks.real import real_data
+from benchmarks.running import status_of
 from pipelines.commands.parsing import say, write_table
 from pipelines.config import BuildConfig, HandSection, ObjectsSection
 from pipelines.loading import hand_of, object_of, recipes_of
-from yaff.errors import MissingFileError, YaffError
+from yaff.errors import MissingFileError
 from yaff.geometry.transforms import (
     invert,
     quaternion_wxyz_from_rotation,
@@ -269,9 +270,4 @@ def _replay(world: OtherWorld, rig: HandRig, grasp: Grasps) -> Replay:
 
 
 if __name__ == "__main__":
-    try:
-        status = main(sys.argv[1:])
-    except YaffError as error:
-        sys.stderr.write(f"{error}\n")
-        status = 2
-    raise SystemExit(status)
+    raise SystemExit(status_of(main))

@@ -19,6 +19,7 @@ from typing import Any
 import tyro
 
 from benchmarks.real import real_data
+from benchmarks.running import status_of
 from benchmarks.search_table import Row, Searched, comparison_row, library_rows, object_rows
 from pipelines.commands.parsing import parse_duration, write_table
 from pipelines.config import BuildConfig, HandSection, ObjectsSection, OutputSection
@@ -28,7 +29,7 @@ from pipelines.progress import default_progress
 from pipelines.report.search import machine, pairs_table, write_search_report
 from pipelines.stages.objects import prepare_objects
 from pipelines.stages.search import SearchTask, search
-from yaff.errors import MissingFileError, YaffError
+from yaff.errors import MissingFileError
 from yaff.search.config import SearchConfig
 from yaff.store.atomic import build_lock, write_bytes
 from yaff.store.importers.ycb_affordance import read_grasps
@@ -140,9 +141,4 @@ def _print(rows: list[Row], searched: Searched, document: dict[str, Any]) -> Non
 
 
 if __name__ == "__main__":
-    try:
-        status = main(sys.argv[1:])
-    except YaffError as error:
-        sys.stderr.write(f"{error}\n")
-        status = 2
-    raise SystemExit(status)
+    raise SystemExit(status_of(main))

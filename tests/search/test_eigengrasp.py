@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
 
 from yaff.errors import ConfigError, InputError
-from yaff.hand import load_hand
-from yaff.objects import ObjectModel, StandInSource, load_object
-from yaff.search import SearchConfig, SelectionConfig, make_rig
+from yaff.objects import ObjectModel
+from yaff.search import SearchConfig, SelectionConfig
 from yaff.search.eigengrasp import Annealer, Eigengrasps
 from yaff.search.eigengrasp_config import EigengraspConfig
 from yaff.search.planners import PLANNERS, planner
@@ -19,17 +15,6 @@ from yaff.search.rig import HandRig
 from yaff.taxonomy import GRASP_TYPES
 
 SMALL = SearchConfig(select=SelectionConfig(keep=2), eigengrasp=EigengraspConfig(chains=24, steps=400, rounds=1))
-
-
-@pytest.fixture(scope="module")
-def rig() -> HandRig:
-    torch.set_num_threads(1)
-    return make_rig(load_hand(), SMALL)
-
-
-@pytest.fixture(scope="module")
-def can(cache_dir: Path) -> ObjectModel:
-    return load_object("005_tomato_soup_can", StandInSource(), cache_dir)
 
 
 @pytest.fixture(scope="module")

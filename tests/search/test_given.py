@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
 
 from yaff.errors import InputError
 from yaff.geometry.transforms import make_transform
 from yaff.grasp import Grasps
-from yaff.hand import load_hand
-from yaff.objects import ObjectModel, StandInSource, load_object
-from yaff.search import ProposalConfig, RefinementConfig, SearchConfig, SelectionConfig, make_rig, search_pair
+from yaff.objects import ObjectModel
+from yaff.search import ProposalConfig, RefinementConfig, SearchConfig, SelectionConfig, search_pair
 from yaff.search.given import verify_given
 from yaff.search.rig import HandRig
 
@@ -22,17 +18,6 @@ SMALL = SearchConfig(
     refine=RefinementConfig(batch=12, iterations=50, rounds=1),
     select=SelectionConfig(keep=3),
 )
-
-
-@pytest.fixture(scope="module")
-def rig() -> HandRig:
-    torch.set_num_threads(1)
-    return make_rig(load_hand(), SMALL)
-
-
-@pytest.fixture(scope="module")
-def can(cache_dir: Path) -> ObjectModel:
-    return load_object("005_tomato_soup_can", StandInSource(), cache_dir)
 
 
 def test_a_grasp_that_holds_holds_again_and_one_in_the_air_does_not(rig: HandRig, can: ObjectModel) -> None:

@@ -6,33 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 import trimesh
 from pressing import pressing
 
 from yaff.geometry.transforms import invert
-from yaff.hand import HandModel, load_hand
-from yaff.objects import ObjectModel, StandInSource, load_object
-from yaff.search import PhysicsConfig, SearchConfig, make_rig
+from yaff.objects import ObjectModel
+from yaff.search import PhysicsConfig
 from yaff.search.bodies import _obj_of_pieces
 from yaff.search.physics import HandWorld
 from yaff.search.rig import HandRig
 from yaff.taxonomy import GRASP_TYPES
-
-
-@pytest.fixture(scope="module")
-def hand() -> HandModel:
-    return load_hand()
-
-
-@pytest.fixture(scope="module")
-def rig(hand: HandModel) -> HandRig:
-    return make_rig(hand, SearchConfig())
-
-
-@pytest.fixture(scope="module")
-def can(cache_dir: Path) -> ObjectModel:
-    return load_object("005_tomato_soup_can", StandInSource(), cache_dir)
 
 
 def test_the_chain_of_revolute_joints_is_the_hand(rig: HandRig, can: ObjectModel) -> None:

@@ -13,7 +13,7 @@ from yaff.errors import ConfigError, InputError
 from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
 from yaff.hand import load_hand
 from yaff.objects import ObjectModel, StandInSource, load_object
-from yaff.search import ProposalConfig, RefinementConfig, SearchConfig, SelectionConfig, make_rig
+from yaff.search import ProposalConfig, RefinementConfig, SearchConfig, SelectionConfig
 from yaff.search.grip import closing_effort
 from yaff.search.opposition import OppositionPairs, opposition_pairs
 from yaff.search.planner import pair_seed, search_pair
@@ -29,17 +29,6 @@ SMALL = SearchConfig(
     refine=RefinementConfig(batch=12, iterations=50, rounds=2),
     select=SelectionConfig(keep=2),
 )
-
-
-@pytest.fixture(scope="module")
-def rig() -> HandRig:
-    torch.set_num_threads(1)
-    return make_rig(load_hand(), SMALL)
-
-
-@pytest.fixture(scope="module")
-def can(cache_dir: Path) -> ObjectModel:
-    return load_object("005_tomato_soup_can", StandInSource(), cache_dir)
 
 
 @pytest.fixture(scope="module")

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pytest
 from pressing import pressing
 
 from yaff.geometry.transforms import make_transform, rotation_from_axis_angle
-from yaff.hand import load_hand
-from yaff.objects import ObjectModel, StandInSource, load_object
-from yaff.search import PhysicsConfig, SearchConfig, make_rig
+from yaff.objects import ObjectModel
+from yaff.search import PhysicsConfig, SearchConfig
 from yaff.search.grip import HAND_DIRECTIONS, directions_of
 from yaff.search.physics import HandWorld
 from yaff.search.planner import search_pair
 from yaff.search.rig import HandRig
 from yaff.taxonomy import GRASP_TYPES
-
-
-@pytest.fixture(scope="module")
-def rig() -> HandRig:
-    return make_rig(load_hand(), SearchConfig())
-
-
-@pytest.fixture(scope="module")
-def can(cache_dir: Path) -> ObjectModel:
-    return load_object("005_tomato_soup_can", StandInSource(), cache_dir)
 
 
 def test_an_object_beyond_the_force_of_the_digits_is_not_searched(rig: HandRig, can: ObjectModel) -> None:

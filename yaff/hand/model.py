@@ -70,6 +70,17 @@ KEYPOINT_NAMES: tuple[str, ...] = (
 
 _CHUNK = 64  # poses skinned at a time: their blended transforms are about 5 MB, which stays in the cache
 
+ARRAYS: tuple[str, ...] = (
+    "template",
+    "faces",
+    "weights",
+    "shape_directions",
+    "pose_directions",
+    "joint_regressor",
+    "parents",
+)
+"""What a hand is made of, each an array of :class:`HandModel` and of the built-in hand's file."""
+
 
 @runtime_checkable
 class HandPoses(Protocol):
@@ -130,7 +141,7 @@ class HandModel:
     """
 
     def __post_init__(self) -> None:
-        for name in _ARRAYS:
+        for name in ARRAYS:
             values = getattr(self, name)
             kind = np.int64 if name in ("faces", "parents") else np.float64
             values = np.array(values, dtype=kind, order="C")
@@ -142,7 +153,7 @@ class HandModel:
     def digest(self) -> str:
         """SHA-256 of side and arrays: what a file records to say which hand its numbers belong to."""
         digest = hashlib.sha256(self.side.encode())
-        for name in _ARRAYS:
+        for name in ARRAYS:
             values = getattr(self, name)
             digest.update(f"{name}{values.shape}{values.dtype.str}".encode())
             digest.update(values.tobytes())
@@ -318,17 +329,6 @@ class HandModel:
         return rotations, T
 
 
-_ARRAYS = (
-    "template",
-    "faces",
-    "weights",
-    "shape_directions",
-    "pose_directions",
-    "joint_regressor",
-    "parents",
-)
-
-
 def mirror_axis_angle(axis_angle: Float[Array, "n k"]) -> Float[Array, "n k"]:
     """Axis-angle vectors (n, 3 m) of the hand reflected in x: the pose or wrist rotation of the other
     hand.
@@ -375,7 +375,7 @@ def _check(model: HandModel) -> None:
         f"hand model {model.name!r} ({model.side})",
         "use an unmodified MANO file or the built-in hand",
     )
-    for name in _ARRAYS:
+    for name in ARRAYS:
         if not np.isfinite(getattr(model, name)).all():
             raise InputError(f"{name} holds NaN or infinity", where=where, remedy=remedy)
     if model.faces.min() < 0 or model.faces.max() >= len(model.template):

@@ -16,7 +16,7 @@ import numpy as np
 from jsonschema import Draft202012Validator
 
 from yaff.errors import FormatError
-from yaff.objects.catalogue import Catalogue, CatalogueEntry, symmetries_of
+from yaff.objects.catalogue import CatalogueEntry, symmetries_of
 from yaff.objects.obj_files import MESH_FILE
 from yaff.resources import schema
 
@@ -138,16 +138,6 @@ def read_record(folder: Path) -> InstalledMesh | None:
         archive=ArchiveRecord(**document["archive"]) if "archive" in document else None,
         object=OwnRecord(own["index"], own["mass"], tuple(own["dimensions"]), tuple(own["symmetry"])) if own else None,
     )
-
-
-def installed_meshes(data: Path, catalogue: Catalogue) -> dict[str, InstalledMesh]:
-    """The installed ones of the 21, by name in the catalogue's order.
-
-    Raises:
-        FormatError: a record that is damaged.
-    """
-    records = {name: read_record(data / YCB / name) for name in catalogue.names if not catalogue[name].own}
-    return {name: record for name, record in records.items() if record is not None}
 
 
 def own_objects(data: Path) -> dict[str, InstalledMesh]:

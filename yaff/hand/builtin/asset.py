@@ -12,21 +12,13 @@ import numpy as np
 from jaxtyping import Shaped
 
 from yaff.errors import FormatError, MissingFileError
+from yaff.hand.model import ARRAYS
 
 ASSET = Path(__file__).with_name("right.npz")
-ARRAYS: tuple[str, ...] = (
-    "template",
-    "faces",
-    "weights",
-    "shape_directions",
-    "pose_directions",
-    "joint_regressor",
-    "parents",
-)
 
 
 def build() -> dict[str, Shaped[np.ndarray, "..."]]:
-    """The arrays of the right hand from the tables (metres, MANO's numbering): see :data:`ARRAYS`."""
+    """The arrays of the right hand from the tables (metres, MANO's numbering): see :data:`yaff.hand.model.ARRAYS`."""
     from yaff.hand.builtin.assembly import assemble  # SciPy's trees are not needed to load
 
     return assemble()
