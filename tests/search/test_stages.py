@@ -78,7 +78,7 @@ def test_the_mug_is_offered_by_its_wall_and_across_its_body(mug: ObjectModel) ->
 
 def test_every_type_narrows_as_it_closes(rig: HandRig) -> None:
     for kind in GRASP_TYPES.values():
-        aperture = PreshapeTable.of(rig, kind, 8).aperture
+        (aperture,) = PreshapeTable.of(rig, kind, 8).aperture
         assert aperture[-1] < aperture[0], kind.name
 
 

@@ -27,7 +27,7 @@ from yaff.learning.hand_space import rotation_from_columns
 from yaff.objects import ObjectModel
 from yaff.search.cavities import field_of
 from yaff.search.config import RefinementConfig
-from yaff.search.refine import CENTIMETRE, PAD_CONTACTS, PALM_CONTACTS, THUMB_MARGIN
+from yaff.search.refine import CENTIMETRE, PAD_CONTACTS, PALM_CONTACTS, THUMB_MARGIN, force_shares
 from yaff.search.rig import GROUP_SAMPLE, HandRig, TypeSkin
 from yaff.taxonomy import GRASP_TYPES
 
@@ -80,8 +80,8 @@ class TypeTable(NamedTuple):
     there: Bool[Tensor, "33 g"]
     touching: Float[Tensor, "33 g k"]
     """How much the nearest, second nearest, ... vertex of each group counts; they add to one."""
-    force: Float[Tensor, "33 g"]
-    """Share of the group in the force of its side; 0 for groups of neither."""
+    force: Float[Tensor, "33 o g"]
+    """For each opposition of a type, the share of the group in the force of its side; 0 for groups of neither."""
     avoid: Int[Tensor, "33 a"]
     avoided: Bool[Tensor, "33 a"]
     may_miss: Int[Tensor, "33"]
@@ -99,13 +99,14 @@ def type_table(rig: HandRig) -> tuple[TypeTable, Int[np.ndarray, "v"]]:
     most = max(len(skin.groups) for skin in skins)
     groups = np.zeros((len(skins), most, GROUP_SAMPLE), np.int64)
     member = np.zeros(groups.shape, bool)
-    there, force = np.zeros((len(skins), most), bool), np.zeros((len(skins), most), np.float32)
+    there = np.zeros((len(skins), most), bool)
+    force = np.zeros((len(skins), max(len(kind.oppositions) for kind in GRASP_TYPES.values()), most), np.float32)
     touching = np.zeros((len(skins), most, PALM_CONTACTS), np.float32)
     widest = max(len(skin.avoid) for skin in skins)
     avoid, avoided = np.zeros((len(skins), max(widest, 1)), np.int64), np.zeros((len(skins), max(widest, 1)), bool)
     for t, (skin, kind) in enumerate(zip(skins, GRASP_TYPES.values(), strict=True)):
-        sides = [1.0 / len(skin.first)] * len(skin.first) + [1.0 / len(skin.second)] * len(skin.second)
-        force[t, : len(sides)] = sides
+        shares = force_shares(kind).numpy()
+        force[t, :, : shares.shape[1]] = shares[np.arange(force.shape[1]) % len(shares)]  # the one there is, repeated
         for g, (rows, group) in enumerate(zip(skin.groups, kind.groups, strict=True)):
             groups[t, g, : len(rows)], member[t, g, : len(rows)] = np.searchsorted(vertices, rows), True
             there[t, g] = True
@@ -256,10 +257,10 @@ class LastStage:
         index = rows[..., None].expand(-1, -1, 3)
         inward = -outward.gather(1, index)
         lever = points.gather(1, index) - self._centres[hands.slot][:, None]
-        weigh = (share * table.force[kind][..., None]).view(n, -1, 1)
-        force = (weigh * inward).sum(1)
-        torque = (weigh * torch.linalg.cross(lever, inward, dim=-1)).sum(1) / self._radii[hands.slot][:, None]
-        total = total + weights.balance_weight * ((force**2).sum(1) + (torque**2).sum(1))
+        moment = torch.linalg.cross(lever, inward, dim=-1) / self._radii[hands.slot][:, None, None]
+        wrench = (share.view(n, -1, 1) * torch.cat([inward, moment], -1)).view(*share.shape, 6).sum(2)
+        unbalanced = (torch.einsum("nog,ngw->now", table.force[kind], wrench) ** 2).sum(-1)
+        total = total + weights.balance_weight * unbalanced.amin(1)
 
         inside = torch.relu(-distance - weights.skin_depth) / CENTIMETRE
         total = total + weights.penetration_weight * (inside**2).sum(1) / 10.0

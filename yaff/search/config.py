@@ -134,7 +134,7 @@ class PhysicsConfig:
 class SelectionConfig:
     """Which verified grasps are kept."""
 
-    keep: int = 12
+    keep: int = 20
     """Grasps kept for each object and type."""
     least_distance: float = 0.02
     """Two kept grasps differ by this in wrist position (metres) or by ``least_angle``."""

@@ -28,6 +28,9 @@ HAND_DIRECTIONS: Mapping[str, tuple[float, float, float]] = {
 }
 """The directions of :data:`yaff.taxonomy.table.DIRECTIONS` in the hand frame."""
 
+HELPING = 0.5
+"""Share of the force of the fingers with which the thumb of a wrap presses against them; the palm takes the rest."""
+
 CARRIED = 0.5
 """Cosine between an axis of the object and a carried direction from which the axis is tested; some axis always is."""
 
@@ -37,16 +40,22 @@ def closing_effort(rig: HandRig, kind: GraspType, obj: ObjectModel, config: Sear
 
     The force of a side is ``force_per_weight`` weights over the friction, shared by its digits, each kept within the
     limits per digit; a joint's torque is that force times its lever to the fingertip, its stiffness once it holds the
-    stiffness of the fingertip times the square of that lever.
+    stiffness of the fingertip times the square of that lever. A thumb that stands opposite the fingers beside the palm
+    takes half of what they press.
     """
-    physics, sides = config.physics, _sides(kind)
+    physics, sides, helping = config.physics, _sides(kind), _helping(kind)
     fingers, total = opposed(kind)[0], side_force(kind, obj, config)
     torque = np.full(len(rig.levers), physics.passive_torque)
     direction, digits = rig.closing_direction(kind), list(dict.fromkeys(rig.digit_of_dof))
     force, stiffness, most = np.zeros(len(digits)), np.zeros(len(torque)), torque.copy()
     for k, digit in enumerate(rig.digit_of_dof):
         if direction[k] != 0.0:
-            pressing = min(total, physics.most_force) if {digit} in sides else total / fingers
+            if {digit} in sides:
+                pressing = min(total, physics.most_force)
+            elif {digit} in helping:
+                pressing = min(max(total / fingers, HELPING * total), physics.most_force)
+            else:
+                pressing = total / fingers
             torque[k] = pressing * rig.levers[k]
             stiffness[k] = physics.stiffness * rig.levers[k] ** 2
             most[k] = physics.most_digit_force * rig.levers[k]
@@ -96,6 +105,11 @@ def opposed(kind: GraspType) -> tuple[int, bool]:
     sides = _sides(kind)
     fingers = max(1, *(len(digits - {"palm"}) for digits in sides))
     return fingers, any(len(digits) == 1 and "palm" not in digits for digits in sides)
+
+
+def _helping(kind: GraspType) -> list[set[str]]:
+    """The sides of the oppositions that a type may have instead of the first one."""
+    return [{kind.groups[place].name.split("_")[0] for place in side} for both in kind.oppositions[1:] for side in both]
 
 
 def _sides(kind: GraspType) -> list[set[str]]:

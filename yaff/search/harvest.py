@@ -57,7 +57,8 @@ class Harvest:
             left = left[~copies]
             crowd = self._alike(candidates.T_object_hand[left], LIKE_DISTANCE, LIKE_ANGLE)
             left = left[np.argsort(crowd, kind="stable")]
-            rows, left = left[:CHUNK], left[CHUNK:]
+            rows = self._unlike(candidates.T_object_hand, left)
+            left = left[~np.isin(left, rows)]
             if not len(rows):
                 break
             attempts = self.judge.close(world, candidates.rows(rows))
@@ -83,6 +84,17 @@ class Harvest:
             self.verified.append((trial, attempt))
         elif better(self._best[1], attempt):
             self._best = trial, attempt
+
+    def _unlike(self, Ts_object_hand: Float[Array, "n 4 4"], rows: Int[Array, "_"]) -> Int[Array, "_"]:
+        """The first of these rows no two of which would be copies of each other, a chunk of them at the most."""
+        symmetries, select = np.asarray(self.judge.obj.symmetries), self.judge.config.select
+        chosen: list[int] = []
+        for row in rows.tolist():
+            if len(chosen) == CHUNK:
+                break
+            if differs(Ts_object_hand[row], Ts_object_hand[chosen], symmetries, select):
+                chosen.append(row)
+        return np.array(chosen, np.intp)
 
     def _alike(self, Ts_object_hand: Float[Array, "n 4 4"], distance: float, angle: float) -> Int[Array, "n"]:
         """How many verified grasps are nearer to each of these wrists, metres and radians, symmetries counted."""

@@ -49,18 +49,18 @@ class PreshapeTable:
     """A type's preshape at several closures, in the hand frame."""
 
     dof: Float[Array, "closures dof"]
-    first: Float[Array, "closures 3"]
-    """Centre of the first side of the opposition, metres."""
-    second: Float[Array, "closures 3"]
+    first: Float[Array, "oppositions closures 3"]
+    """Centre of the first side of each opposition, metres."""
+    second: Float[Array, "oppositions closures 3"]
     skin: Float[Array, "closures _ 3"]
     """Sampled skin for collision, metres."""
     groups: tuple[Float[Array, "closures _ 3"], ...]
     """Skin of each contact group, metres."""
 
     @property
-    def aperture(self) -> Float[Array, "closures"]:
+    def aperture(self) -> Float[Array, "oppositions closures"]:
         """Distance between the two sides, metres."""
-        return np.linalg.norm(self.second - self.first, axis=1)
+        return np.linalg.norm(self.second - self.first, axis=2)
 
     @classmethod
     def of(cls, rig: HandRig, kind: GraspType, steps: int) -> PreshapeTable:
@@ -70,13 +70,13 @@ class PreshapeTable:
         vertices = rig.model.vertices(rig.anatomy.pose_from_dof(dof), zero, zero) - rig.model.root()
         skin = TypeSkin.of(rig, kind)
 
-        def centre(groups: tuple[Array, ...]) -> Array:
-            return np.mean([vertices[:, g].mean(axis=1) for g in groups], axis=0)
+        def centre(side: tuple[int, ...]) -> Array:
+            return np.mean([vertices[:, skin.groups[g]].mean(axis=1) for g in side], axis=0)
 
         return cls(
             dof=dof,
-            first=centre(skin.first),
-            second=centre(skin.second),
+            first=np.stack([centre(first) for first, _ in kind.oppositions]),
+            second=np.stack([centre(second) for _, second in kind.oppositions]),
             skin=vertices[:, rig.skin_sample],
             groups=tuple(vertices[:, g] for g in skin.groups),
         )
@@ -126,14 +126,16 @@ def propose(
     start = np.where(flip[:, None], pairs.second[row], pairs.first[row])
     end = np.where(flip[:, None], pairs.first[row], pairs.second[row])
     wanted = pairs.thickness[row] + draw.clearance
-    closure = np.abs(table.aperture[None] - wanted[:, None]).argmin(axis=1)
+    many = len(kind.oppositions)
+    which = rng.integers(many, size=draw.candidates) if many > 1 else np.zeros(draw.candidates, np.intp)
+    closure = np.abs(table.aperture[which] - wanted[:, None]).argmin(axis=1)
 
     # the hand's opposition frame: axis from first to second side, then the direction of the fingers across it
-    hand_axis = table.second - table.first
-    hand_frame = _frames(hand_axis, np.array([-1.0, 0.0, 0.0]) + np.zeros_like(hand_axis))[closure]
+    first, second = table.first[which, closure], table.second[which, closure]
+    hand_frame = _frames(second - first, np.array([-1.0, 0.0, 0.0]) + np.zeros_like(first))
     object_frame = _frames(end - start, rng.normal(size=start.shape))
     rotation = object_frame @ np.swapaxes(hand_frame, 1, 2)
-    hand_middle = 0.5 * (table.first + table.second)[closure]
+    hand_middle = 0.5 * (first + second)
     middle = 0.5 * (start + end)
     translation = middle - (rotation @ hand_middle[..., None])[..., 0]
 

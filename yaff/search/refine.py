@@ -5,7 +5,7 @@ The loss adds, in squared centimetres or without unit:
 * contact: the nearest skin of each group that must touch lies ``skin_depth`` inside the surface;
 * normals: skin and surface face each other there;
 * balance: unit forces of the two sides cancel, in force and in torque (differentiable force closure, Liu et al.,
-  "Synthesizing diverse and physically stable grasps", RA-L 2022, eq. 4);
+  "Synthesizing diverse and physically stable grasps", RA-L 2022, eq. 4), in the best of the type's oppositions;
 * penetration of the object by any skin, of the hand by itself, of the distance kept by skin that must not touch;
 * posture: the preshape of the type, and the side of the palm on which it has the thumb.
 
@@ -58,8 +58,7 @@ class Refiner:
         self._vertices = torch.tensor(chosen)
         self._groups = [torch.tensor([row_of[int(v)] for v in group]) for group in skin.groups]
         self._avoid = torch.tensor([row_of[int(v)] for v in skin.avoid], dtype=torch.long)
-        sides = [1.0 / len(skin.first)] * len(skin.first) + [1.0 / len(skin.second)] * len(skin.second)
-        self._force = torch.tensor(sides + [0.0] * len(skin.also))
+        self._force = force_shares(kind)
         self._counts = [PALM_CONTACTS if group.name == "palm" else PAD_CONTACTS for group in kind.groups]
         self._bones = torch.tensor(rig.vertex_bones[chosen])
         self._normals = torch.tensor(rig.rest_normals[chosen], dtype=torch.float32)
@@ -169,7 +168,7 @@ class Refiner:
         skin_normals = (turns[:, self._bones] @ self._normals[None, :, :, None])[..., 0]
         facing = 1.0 + (skin_normals * outward).sum(-1)
 
-        contact, normal, force, torque = [], [], 0.0, 0.0
+        contact, normal, force, torque = [], [], [], []
         for k, group in enumerate(self._groups):
             near, which = torch.topk(distance[:, group], min(self._counts[k], len(group)), dim=1, largest=False)
             rows = group[which]
@@ -178,11 +177,10 @@ class Refiner:
                 torch.nn.functional.smooth_l1_loss(gap, torch.zeros_like(gap), beta=0.5, reduction="none").mean(1)
             )
             normal.append(facing.gather(1, rows).mean(1))
-            if self._force[k] > 0.0:
-                inward = -outward.gather(1, rows[..., None].expand(-1, -1, 3))
-                lever = points.gather(1, rows[..., None].expand(-1, -1, 3)) - self._centre
-                force = force + self._force[k] * inward.mean(1)
-                torque = torque + self._force[k] * torch.cross(lever, inward, dim=-1).mean(1) / self._radius
+            inward = -outward.gather(1, rows[..., None].expand(-1, -1, 3))
+            lever = points.gather(1, rows[..., None].expand(-1, -1, 3)) - self._centre
+            force.append(inward.mean(1))
+            torque.append(torch.cross(lever, inward, dim=-1).mean(1) / self._radius)
         groups = torch.stack(contact, 1)
         if self._may_miss:
             # the groups that are worst off may stay off: they only lean towards the object
@@ -193,8 +191,9 @@ class Refiner:
         inside = torch.relu(-distance - config.skin_depth) / CENTIMETRE
         total = config.contact_weight * groups_loss + config.penetration_weight * (inside**2).sum(1) / 10.0
         total = total + config.normal_weight * torch.stack(normal, 1).sum(1)
-        if isinstance(force, Tensor) and isinstance(torque, Tensor):
-            total = total + config.balance_weight * ((force**2).sum(1) + (torque**2).sum(1))
+        wrench = torch.cat([torch.stack(force, 1), torch.stack(torque, 1)], -1)
+        unbalanced = (torch.einsum("og,ngw->now", self._force, wrench) ** 2).sum(-1)
+        total = total + config.balance_weight * unbalanced.amin(1)
         total = total + config.posture_weight * ((dof - posture) ** 2).sum(1)
         if len(self._avoid):
             near = torch.relu(config.avoid_distance - distance[:, self._avoid]) / CENTIMETRE
@@ -208,6 +207,15 @@ class Refiner:
         raised = ((rotations[:, self._thumb] @ self._metacarpal) * self._palmar).sum(-1)
         astray = torch.relu(self._thumb_side * (self._thumb_sine - raised) + THUMB_MARGIN)
         return total + config.thumb_weight * astray**2
+
+
+def force_shares(kind: GraspType) -> Float[Tensor, "oppositions groups"]:
+    """Share of each group of a type in the force of its side; 0 for groups of neither."""
+    shares = torch.zeros(len(kind.oppositions), len(kind.groups))
+    for row, sides in zip(shares, kind.oppositions, strict=True):
+        for side in sides:
+            row[list(side)] = 1.0 / len(side)
+    return shares
 
 
 def _orthonormal(rotation: np.ndarray) -> np.ndarray:

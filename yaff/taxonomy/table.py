@@ -72,6 +72,15 @@ class GraspType:
         return self.first + self.second + self.also
 
     @property
+    def oppositions(self) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+        """Between which sides the object may be pressed, as places in :attr:`groups`: those of the table first. A wrap
+        whose thumb stands opposite the fingers may press between palm and fingers or between thumb and fingers."""
+        a, b = len(self.first), len(self.first + self.second)
+        first, second, also = tuple(range(a)), tuple(range(a, b)), tuple(range(b, len(self.groups)))
+        either = self.opposition == "palm" and self.thumb == "abducted" and also
+        return ((first, second), (also, second)) if either else ((first, second),)
+
+    @property
     def digits(self) -> tuple[str, ...]:
         """The digits that take part, without the palm."""
         return tuple(dict.fromkeys(d for finger in self.virtual_fingers for d in finger if d != "palm"))
