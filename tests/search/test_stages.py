@@ -19,7 +19,7 @@ from yaff.search.opposition import OppositionPairs, opposition_pairs
 from yaff.search.planner import pair_seed, search_pair
 from yaff.search.pregrasp import find_pregrasp
 from yaff.search.propose import PreshapeTable, propose
-from yaff.search.refine import Refiner
+from yaff.search.refine import Refiner, force_shares
 from yaff.search.rig import HandRig, TypeSkin, farthest_points
 from yaff.search.select import differs, select_diverse
 from yaff.taxonomy import GRASP_TYPES
@@ -78,8 +78,27 @@ def test_the_mug_is_offered_by_its_wall_and_across_its_body(mug: ObjectModel) ->
 
 def test_every_type_narrows_as_it_closes(rig: HandRig) -> None:
     for kind in GRASP_TYPES.values():
-        (aperture,) = PreshapeTable.of(rig, kind, 8).aperture
-        assert aperture[-1] < aperture[0], kind.name
+        for aperture in PreshapeTable.of(rig, kind, 8).aperture:
+            assert aperture[-1] < aperture[0], kind.name
+
+
+def test_a_wrap_is_proposed_between_palm_and_fingers_and_between_thumb_and_fingers(
+    rig: HandRig, can: ObjectModel
+) -> None:
+    """The middle of one pair of points, beside the object, is then the middle of either opposition."""
+    kind, middle = GRASP_TYPES[1], np.array([0.31, 0.02, 0.03])
+    half = np.array([[0.033, 0.0, 0.0]])
+    pair = OppositionPairs(middle - half, middle + half, np.array([0.066]))
+    candidates = propose(rig, kind, can, pair, proposing(64), 64, np.random.default_rng(3))
+    wrist, translation = rig.model.wrist_parameters(candidates.T_object_hand)
+    vertices = rig.model.vertices(rig.anatomy.pose_from_dof(candidates.dof), wrist, translation)
+    centres = np.stack([vertices[:, group].mean(axis=1) for group in TypeSkin.of(rig, kind).groups], axis=1)
+    off = [
+        np.linalg.norm(0.5 * (centres[:, list(a)].mean(axis=1) + centres[:, list(b)].mean(axis=1)) - middle, axis=1)
+        for a, b in kind.oppositions
+    ]
+    np.testing.assert_allclose(np.min(off, axis=0), 0.0, atol=1e-6)
+    assert set(np.argmin(off, axis=0)) == {0, 1}
 
 
 def test_proposals_bring_both_sides_to_the_object(rig: HandRig, can: ObjectModel, pairs: OppositionPairs) -> None:
@@ -93,6 +112,13 @@ def test_proposals_bring_both_sides_to_the_object(rig: HandRig, can: ObjectModel
     distance = can.sdf.distance(vertices)
     assert (distance.min(axis=1) > -0.035).all()
     assert (distance.min(axis=1) < 0.03).all()
+
+
+def test_the_sides_of_every_opposition_press_alike() -> None:
+    for kind in GRASP_TYPES.values():
+        for share, sides in zip(force_shares(kind), kind.oppositions, strict=True):
+            assert [float(share[list(side)].sum()) for side in sides] == pytest.approx([1.0, 1.0])
+            assert float(share.sum()) == pytest.approx(2.0)
 
 
 def test_an_object_of_no_suitable_size_gives_no_proposals(rig: HandRig, can: ObjectModel) -> None:
@@ -211,6 +237,17 @@ def test_a_heavier_object_is_pressed_harder_and_no_fingertip_beyond_the_limit(ri
     assert (force >= SMALL.physics.least_force - 1e-9).all()
     assert (force <= SMALL.physics.most_force + 1e-9).all()
     assert (light[~closing] == SMALL.physics.passive_torque).all()
+
+
+def test_the_thumb_of_a_wrap_presses_half_as_hard_as_the_fingers_together(rig: HandRig, can: ObjectModel) -> None:
+    effort = closing_effort(rig, GRASP_TYPES[1], replace(can, mass=0.2), SMALL)
+    force = dict(zip(dict.fromkeys(rig.digit_of_dof), effort.force, strict=True))
+    together = SMALL.physics.force_per_weight * 0.2 * SMALL.physics.gravity / SMALL.physics.friction
+    assert force["thumb"] == pytest.approx(0.5 * together)
+    assert force["index"] == pytest.approx(together / 5)
+    # where the thumb is beside the fingers, it presses as one of them
+    effort = closing_effort(rig, GRASP_TYPES[4], replace(can, mass=0.2), SMALL)
+    assert effort.force.max() == pytest.approx(together / 5)
 
 
 def test_the_inner_spheres_are_apart_in_an_open_hand_and_meet_in_a_crushed_one(rig: HandRig) -> None:

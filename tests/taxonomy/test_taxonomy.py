@@ -28,6 +28,18 @@ def test_the_table_holds_the_33_types_of_feix() -> None:
     assert side == {16, 20, 21, 23, 25, 29, 32}
 
 
+def test_a_wrap_with_an_opposing_thumb_presses_against_palm_or_thumb() -> None:
+    for kind in GRASP_TYPES.values():
+        first, second = kind.oppositions[0]
+        assert tuple(kind.groups[place] for place in first) == kind.first
+        assert tuple(kind.groups[place] for place in second) == kind.second
+        assert all(not set(a) & set(b) for a, b in kind.oppositions)
+    assert {number for number, kind in GRASP_TYPES.items() if len(kind.oppositions) == 2} == {1, 2, 3, 10, 11}
+    (instead, fingers) = GRASP_TYPES[1].oppositions[1]
+    assert [GRASP_TYPES[1].groups[place].name for place in instead] == ["thumb_palmar"]
+    assert fingers == GRASP_TYPES[1].oppositions[0][1]
+
+
 @pytest.mark.parametrize("key", [9, "9", "palmar-pinch", "Palmar Pinch"])
 def test_a_type_is_found_by_number_slug_and_name(key: int | str) -> None:
     assert grasp_type(key) is GRASP_TYPES[9]
