@@ -96,7 +96,8 @@ def measured(options: Options, models: Path) -> Iterator[Row]:
     settings = read_toml(options.config, TrainConfig)
     started = time.perf_counter()
     if settings.generated.arrangements:  # every training takes these from here
-        data.arranged(settings.generated, settings.optimiser.seed, options.out, default_progress())
+        made = (settings.generated, settings.data.split, settings.optimiser.seed)
+        data.arranged(*made, options.out, default_progress())
     arranging = time.perf_counter() - started
     yield from loader(data, settings)
     yield from resumed(data, settings)

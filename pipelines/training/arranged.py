@@ -32,6 +32,8 @@ class ArrangingTask:
 
     shards: Path
     """Where the grasps are."""
+    split: str
+    """The split whose objects show how objects stand on a table, or "all"."""
     recipes: Recipes
     config: ArrangingConfig
     seed: int
@@ -46,7 +48,7 @@ def arranged(task: ArrangingTask, work: Path, workforce: Workforce, progress: Pr
     """
     config, shards = task.config, ShardSet.open(task.shards)
     total = config.arrangements
-    decides = (shards.manifest.document, config.fewest, config.most, task.seed)
+    decides = (shards.manifest.document, config.fewest, config.most, task.split, task.seed)
     common = digest("arranged", code_digest((*PROJECTING, "learning")), *decides)
     units = [
         Unit(
@@ -65,7 +67,7 @@ def arranged(task: ArrangingTask, work: Path, workforce: Workforce, progress: Pr
 
 def arrange_some(part: Path, task: ArrangingTask, common: str, first: int, last: int) -> str:
     """Arrangements ``first`` to ``last``, in a worker process."""
-    arranger = _arranger(task.shards, task.recipes, task.config, common)
+    arranger = _arranger(task.shards, task.split, task.recipes, task.config, common)
     made = [arranger.arrange((task.seed, 11, number)) for number in range(first, last)]
     some = [one for one in made if one is not None]
     write_arranged(part, some)
@@ -73,10 +75,12 @@ def arrange_some(part: Path, task: ArrangingTask, common: str, first: int, last:
 
 
 @lru_cache(maxsize=1)
-def _arranger(folder: Path, recipes: Recipes, config: ArrangingConfig, common: str) -> Arranger:
+def _arranger(folder: Path, split: str, recipes: Recipes, config: ArrangingConfig, common: str) -> Arranger:
     shards = ShardSet.open(folder)
     models = [object_of(name, recipes.objects) for name in shards.objects]
-    return Arranger(InstanceTable.read(shards), hand_of(recipes.hand), models, config)
+    return Arranger(
+        InstanceTable.read(shards, None if split == "all" else split), hand_of(recipes.hand), models, config
+    )
 
 
 def write_arranged(path: Path, made: Sequence[Arranged]) -> None:

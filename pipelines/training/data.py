@@ -37,7 +37,7 @@ class TrainingData:
     """By slot."""
     images: SceneReader | None = None
     """Where its images are."""
-    _arranged: dict[tuple[ArrangingConfig, int], list[Arranged]] = field(default_factory=dict)
+    _arranged: dict[tuple[ArrangingConfig, str, int], list[Arranged]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path, options: ShapeOptions) -> TrainingData:
@@ -85,11 +85,21 @@ class TrainingData:
         """What training needs of the table's grasps."""
         return GraspTargets.of(table, self.hand, self.models)
 
-    def arranged(self, config: ArrangingConfig, seed: int, work: Path, progress: Progress) -> Sequence[Arranged]:
-        """Made-up arrangements of this dataset's objects and grasps; made once, in parts below ``work``."""
-        key = (replace(config, views=1), seed)
+    def arranged(
+        self, config: ArrangingConfig, split: str, seed: int, work: Path, progress: Progress
+    ) -> Sequence[Arranged]:
+        """Made-up arrangements of this dataset's objects and grasps; made once, in parts below ``work``.
+
+        Args:
+            config: how many, of how many objects.
+            split: its objects show how objects stand on a table; "all" for every one.
+            seed: what is drawn.
+            work: folder of the parts.
+            progress: told of every part.
+        """
+        key = (replace(config, views=1), split, seed)
         if key not in self._arranged:
-            task = ArrangingTask(self.shards.folder.resolve(), self.recipes, config, seed)
+            task = ArrangingTask(self.shards.folder.resolve(), split, self.recipes, config, seed)
             self._arranged[key] = arranged(task, work, Workforce(), progress)
         return self._arranged[key]
 

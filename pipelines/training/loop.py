@@ -99,7 +99,7 @@ class Trainer:
             )
         targets, seed, generated = data.targets(table), config.optimiser.seed, config.generated
         if generated.arrangements:
-            made = data.arranged(generated, seed, folder, progress or QuietProgress())
+            made = data.arranged(generated, section.split, seed, folder, progress or QuietProgress())
             learnt = with_arranged(self.train_table, made, seed, generated.views, section.types)
             self.train_table = learnt.without(section.held_out) if section.held_out else learnt
         make = (data.clouds, targets, config.observation, config.optimiser.grasps, data.images)

@@ -20,7 +20,7 @@ from pipelines.training.shapes import ShapeOptions
 from yaff.errors import ConfigError
 from yaff.geometry.transforms import apply, invert
 from yaff.hand import load_hand
-from yaff.learning.arranging import Arranged, Arranger, with_arranged
+from yaff.learning.arranging import STANDING, Arranged, Arranger, standing_heights, with_arranged
 from yaff.learning.batches import BatchMaker
 from yaff.learning.clouds import ObjectClouds
 from yaff.learning.config import ArrangingConfig, LossConfig, ObservationConfig
@@ -123,6 +123,28 @@ def test_batches_show_them(extended: InstanceTable, table: InstanceTable, boxes:
         assert np.isin(batch.grasp[k].numpy(), extended.feasible_of(row)).all()
 
 
+def test_what_is_made_up_stands_as_deep_in_the_table_as_what_was_recorded(
+    table: InstanceTable, made: list[Arranged], boxes: list[ObjectModel]
+) -> None:
+    by_index = {model.index: model for model in boxes}
+
+    def lowest(one: Arranged) -> list[float]:
+        pairs = zip(one.object_index.tolist(), one.Ts_world_object, strict=True)
+        return [apply(T, np.asarray(by_index[index].solid.vertices))[:, 2].min() for index, T in pairs]
+
+    sunk = replace(table, plane=table.plane - np.array([0.0, 0.0, 0.0, 0.004]))
+    heights, deeper = standing_heights(table, boxes), standing_heights(sunk, boxes)
+    assert len(heights)
+    np.testing.assert_allclose(deeper, heights - 0.004)
+    standing = [height for one in made for height in lowest(one) if abs(height) < STANDING]
+    assert standing
+    assert all(np.abs(heights - height).min() < 1e-9 for height in standing)
+    arranger = Arranger(sunk, load_hand(), boxes, ARRANGING)
+    again = [arranger.arrange((0, 11, number)) for number in range(3)]
+    standing = [height for one in again if one is not None for height in lowest(one) if abs(height) < STANDING]
+    assert all(np.abs(deeper - height).min() < 1e-9 for height in standing)
+
+
 def test_only_types_that_were_asked_for(table: InstanceTable, made: list[Arranged]) -> None:
     few = with_arranged(table, made, 0, 2, (9,))
     assert set(np.flatnonzero(few.type_counts[len(table.type_counts) :].sum(0)) + 1) <= {9}
@@ -130,7 +152,7 @@ def test_only_types_that_were_asked_for(table: InstanceTable, made: list[Arrange
 
 
 def test_any_number_of_processes_makes_the_same(data: TrainingData, made: list[Arranged], tmp_path: Path) -> None:
-    task = ArrangingTask(data.shards.folder, data.recipes, ARRANGING, 0)
+    task = ArrangingTask(data.shards.folder, "all", data.recipes, ARRANGING, 0)
     for _ in range(2):  # the second time from the parts that are there
         (one,) = [arranged(task, tmp_path, Workforce(1), QuietProgress())]
         assert len(one) == len(made)
@@ -142,7 +164,7 @@ def test_any_number_of_processes_makes_the_same(data: TrainingData, made: list[A
 
 
 def test_training_on_them_goes_on_where_it_was(data: TrainingData, made: list[Arranged], tmp_path: Path) -> None:
-    task = ArrangingTask(data.shards.folder.resolve(), data.recipes, ARRANGING, 0)
+    task = ArrangingTask(data.shards.folder.resolve(), CONFIG.data.split, data.recipes, ARRANGING, 0)
     for folder in ("whole", "halves"):  # no processes for three arrangements
         arranged(task, tmp_path / folder, Workforce(1), QuietProgress())
     whole = Trainer(data, CONFIG, tmp_path / "whole")

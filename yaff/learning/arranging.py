@@ -3,7 +3,8 @@
 All frames of a video show one arrangement, and it is the arrangement that decides which of an object's grasps are
 feasible; a dataset of 80 videos has hardly any. So objects are dropped on a table in a simulation, feasibility is
 decided by the code that decided it for the dataset, and the cameras are those of recorded frames, held over the new
-table as they were over theirs.
+table as they were over theirs. Poses that were measured have their objects some millimetres in the table or over it,
+which for flat ones decides what a finger can get under: what is made up stands as recorded objects do.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ Array = np.ndarray
 
 _TABLE = Plane(np.array([0.0, 0.0, 1.0]), 0.0)
 
+STANDING = 0.01
+"""An object whose lowest point is nearer to the table than this stands on it, metres."""
+
 
 @dataclass(frozen=True, eq=False)
 class Arranged:
-    """Objects at rest on z = 0, and what is feasible there."""
+    """Objects on z = 0, some millimetres in it or over it, and what is feasible there."""
 
     object_index: Int64[Array, "k"]
     Ts_world_object: Float64[Array, "k 4 4"]
@@ -46,7 +50,8 @@ class Arranger:
     """Drops objects and decides what is feasible.
 
     Args:
-        table: whose grasps are tried, all that the dataset holds of each object.
+        table: whose grasps are tried, all that the dataset holds of each object; of its rows is learnt how exactly
+            objects stand on their table.
         hand: the hand that took them.
         models: the objects to drop; grasps of other objects are not tried.
         config: how many are dropped.
@@ -56,6 +61,7 @@ class Arranger:
         self, table: InstanceTable, hand: HandModel, models: Sequence[ObjectModel], config: ArrangingConfig
     ) -> None:
         self._hand, self._config = hand, config
+        self._heights = standing_heights(table, models)
         self._models = {model.index: model for model in models}
         self._rows = {index: np.flatnonzero(table.grasps.object_index == index) for index in self._models}
         self._grasps: Mapping[int, Grasps] = {
@@ -78,9 +84,32 @@ class Arranger:
             Ts = drop_pile([self._models[int(index)] for index in chosen], rng)
         except PhysicsError:
             return None
+        if len(self._heights):
+            for index, T, height in zip(chosen, Ts, rng.choice(self._heights, size=count), strict=True):
+                lowest = _lowest(self._models[int(index)], T[2])
+                T[2, 3] += height - lowest if abs(lowest) < STANDING else 0.0
         verdicts = feasibility(self._hand, self._models, Ts, chosen, _TABLE, self._grasps, posed=self._posed)
         rows = [self._rows[int(i)][np.flatnonzero(v.code == 0)] for i, v in zip(chosen, verdicts, strict=True)]
         return Arranged(chosen.astype(np.int64), Ts, tuple(rows))
+
+
+def standing_heights(table: InstanceTable, models: Sequence[ObjectModel]) -> Float64[Array, "h"]:
+    """How far the lowest points of objects that stand on a table are over it (metres; negative: in it), for every
+    placement of the table's rows whose plane is known."""
+    by_index = {model.index: model for model in models}
+    placements, first = np.unique(table.placement[table.rows], return_index=True)
+    heights = [
+        _lowest(by_index[index], table.plane[placement])
+        for placement, index in zip(placements.tolist(), table.object_index[table.rows[first]].tolist(), strict=True)
+        if table.plane_known[placement] and index in by_index
+    ]
+    heights = np.array(heights, np.float64)
+    return heights[np.abs(heights) < STANDING]
+
+
+def _lowest(model: ObjectModel, plane: Float64[Array, "4"]) -> float:
+    """The least height of an object over a plane of its frame, metres."""
+    return float((np.asarray(model.solid.vertices) @ plane[:3]).min() + plane[3])
 
 
 def seen_from(table: InstanceTable, seed: int, count: int) -> tuple[Float64[Array, "v 4 4"], Int64[Array, "v"]]:
