@@ -48,9 +48,13 @@ class FrameMeta:
     """Poses and camera of one frame."""
 
     object_index: UInt8[Array, "n"]
+    """YCB-Video indices, 1 to 21."""
     Ts_camera_object: Float64[Array, "n 4 4"]
+    """Poses of the objects in the camera, metres."""
     intrinsics: Float64[Array, "3 3"]
+    """Pinhole camera, pixels."""
     depth_units_per_metre: float
+    """By which the numbers of the depth image are divided."""
 
 
 def read_meta(path: Path, *, frame: int, scene: int, known: Collection[int] = YCB_VIDEO_INDICES) -> FrameMeta:

@@ -26,6 +26,7 @@ class AnnotatedFrame:
     frame: int
     splits: tuple[str, ...]
     intrinsics: Float64[Array, "3 3"]
+    """Pinhole camera, pixels."""
     plane: Float64[Array, "4"] | None
     """Support plane in the camera of this frame (normal, offset), metres; None where unknown."""
     object_index: UInt8[Array, "k"]
