@@ -27,4 +27,8 @@ STYLE = """
 .yaff-joint.yaff-limit output { color: #d08a2e; }
 .yaff-queue tr.held td { background: rgba(91, 141, 239, 0.25); }
 @media (max-width: 1100px) { .yaff-page { flex-wrap: wrap; height: auto; overflow: auto; } }
+@media (max-width: 700px) {
+  .yaff-queue, .yaff-scene, .yaff-tools { flex: none; width: 100%; min-width: 0; height: auto; }
+  .yaff-queue { max-height: 45vh; }
+}
 """
