@@ -39,7 +39,7 @@ def test_no_two_hands_of_a_chunk_would_be_copies_and_every_hand_has_its_turn(rig
     judge = Watched(rig, GRASP_TYPES[9], can, SearchConfig())
     harvest = Harvest(judge, "contact")
     with judge.world() as world:
-        harvest.test(world, Candidates(Ts, dof, dof, np.arange(n, dtype=float)), np.arange(n))
+        harvest.test(world, Candidates(Ts, dof, dof, np.arange(n, dtype=float)), np.arange(n), n)
     assert sum(map(len, judge.chunks)) == n == harvest.tally["closed"]
     assert len(judge.chunks) > 1
     select, symmetries = judge.config.select, np.asarray(can.symmetries)

@@ -22,6 +22,7 @@ def test_the_table_holds_the_33_types_of_feix() -> None:
     assert Counter(t.family for t in GRASP_TYPES.values()) == {"power": 15, "intermediate": 6, "precision": 12}
     adducted = {t.number for t in GRASP_TYPES.values() if t.thumb == "adducted"}
     assert adducted == {4, 5, 15, 16, 17, 22, 25, 29, 30, 32}
+    assert {t.number for t in GRASP_TYPES.values() if t.either_thumb} == {22}
     palm = {t.number for t in GRASP_TYPES.values() if t.opposition == "palm"}
     assert palm == {1, 2, 3, 4, 5, 10, 11, 15, 17, 30}
     side = {t.number for t in GRASP_TYPES.values() if t.opposition == "side"}
@@ -83,7 +84,7 @@ def test_touching_exactly_what_the_type_asks_conforms_and_losing_a_side_does_not
     assert verdict.score[0] == 1.0
     assert verdict.reasons == ("",)
 
-    assert not conforms(kind, names, touching, ~thumb).conforms[0]
+    assert conforms(kind, names, touching, ~thumb).conforms[0] == kind.either_thumb
     first = patch_mask(names, [p for group in kind.first for p in group.patches])
     lost = conforms(kind, names, touching & ~first, thumb)
     assert not lost.conforms[0]

@@ -86,7 +86,7 @@ class TypeTable(NamedTuple):
     avoided: Bool[Tensor, "33 a"]
     may_miss: Int[Tensor, "33"]
     thumb: Float[Tensor, "33"]
-    """1 where the thumb is abducted, -1 where it is adducted."""
+    """1 where the thumb has to be abducted, -1 where adducted, 0 where it may be either."""
     filled: Int[Tensor, "33"]
     """1 where the object's cavities are filled."""
 
@@ -123,7 +123,7 @@ def type_table(rig: HandRig) -> tuple[TypeTable, Int[np.ndarray, "v"]]:
         torch.tensor(avoid),
         torch.tensor(avoided),
         torch.tensor([kind.may_miss for kind in kinds]),
-        torch.tensor([1.0 if kind.thumb == "abducted" else -1.0 for kind in kinds]),
+        torch.tensor([float(kind.thumb_side) for kind in kinds]),
         torch.tensor([int(kind.interior == "filled") for kind in kinds]),
     )
     return table, vertices
@@ -279,7 +279,8 @@ class LastStage:
         total = total + weights.self_weight * (overlap**2).sum(1)
         # the sine of the angle by which the thumb's metacarpal stands out of the palm
         raised = ((rotations[:, self._thumb] @ self._metacarpal) * self._palmar).sum(-1)
-        astray = torch.relu(table.thumb[kind] * (float(np.sin(THUMB_ABDUCTED)) - raised) + THUMB_MARGIN)
+        side = table.thumb[kind]
+        astray = torch.relu(side * (float(np.sin(THUMB_ABDUCTED)) - raised) + THUMB_MARGIN * side.abs())
         return total + weights.thumb_weight * astray**2
 
     def _field(

@@ -15,6 +15,7 @@ from yaff.errors import InputError
 from yaff.geometry.transforms import invert
 from yaff.grasp.batch import Grasps
 from yaff.hand import HandModel
+from yaff.hand.forearm import FOREARM_LENGTH, FOREARM_RADIUS, WRIST_BEND
 from yaff.scene.ball_cover import BallCover
 from yaff.scene.plane import Plane
 from yaff.scene.posed_hands import PosedHands, pose_hands
@@ -48,11 +49,11 @@ class FeasibilityConfig:
     """Poses of the approach that are looked at, the pregrasp first."""
     path_vertices: int = 128
     """Skin vertices that are followed along the approach."""
-    forearm_length: float = 0.08
+    forearm_length: float = FOREARM_LENGTH
     """Metres of forearm that must be above the support plane."""
-    forearm_radius: float = 0.025
+    forearm_radius: float = FOREARM_RADIUS
     """Metres."""
-    wrist_bend: float = float(np.radians(60.0))
+    wrist_bend: float = WRIST_BEND
     """Radians by which the wrist may bend to bring the forearm up."""
     clearance_limit: float = 0.1
     """Metres. Clearances beyond this are not measured but stored as this."""

@@ -11,6 +11,7 @@ from jaxtyping import Float, Float64, Int64
 from yaff.geometry.transforms import axis_angle_from_rotation, rotation_from_axis_angle
 from yaff.grasp.batch import Grasps
 from yaff.hand import HandModel
+from yaff.hand.forearm import forearm_direction
 from yaff.scene.ball_cover import BallCover, balls, spread_points
 
 Array = np.ndarray
@@ -81,13 +82,11 @@ def pose_hands(hand: HandModel, grasps: Grasps, path_steps: int = 6, path_vertic
             )
         )
     T_object_hand = hand.wrist_transform(end, np.asarray(grasps.translation, np.float64), _shape(grasps))
-    palm = hand.rest_joints[[1, 4, 7, 10]].mean(0)
-    straight = hand.rest_joints[0] - palm
     return PosedHands(
         skin=hand.vertices(grasps),
         path=np.stack(steps, axis=1) if steps else np.zeros((len(grasps), 0, len(vertices), 3)),
         wrist=T_object_hand[:, :3, 3],
-        forearm=T_object_hand[:, :3, :3] @ (straight / np.linalg.norm(straight)),
+        forearm=T_object_hand[:, :3, :3] @ forearm_direction(hand),
         skin_balls=balls(hand.template, SKIN_BALLS),
         path_balls=balls(hand.template[vertices], PATH_BALLS),
     )

@@ -53,14 +53,27 @@ class RefinementConfig:
     """Patches that must not touch stay this far off, metres."""
     self_weight: float = 2.0
     thumb_weight: float = 60.0
+    table_weight: float = 30.0
+    table_clearance: float = 0.001
+    """How far hands stay above the table that they were proposed for, metres."""
     rounds: int = 4
     """How many batches are tried while fewer grasps than ``enough`` are verified."""
     enough: int = 8
-    """Verified grasps with which no further batch is begun; the batch at hand goes on to as many as are kept."""
+    """Verified grasps with which no further batch is begun; the batch at hand goes on to ``from_anywhere``."""
+    from_anywhere: int = 12
+    """Verified grasps with which no further hand is tried that may come from anywhere: the other places are for hands
+    that can take the object from a table."""
     promise: int = 3
-    """A pair of which fewer refined hands than this came as far as the shakes, and none held, is given up."""
+    """A pair of which fewer refined hands than this came as far as the shakes, and none held, is given up; of one with
+    as many verified grasps a last batch is tried for hands above a table."""
+    patience: int = 40
+    """Hands that are closed of a pair at the least before it is given up because fewer than ``least_yield`` held."""
+    least_yield: float = 0.05
+    most_doubt: float = 0.7
+    """Candidates that are more doubtful (:class:`yaff.search.screen.Screened`) are not closed: three in ten of the
+    others held, one in a hundred of those that held was beyond it."""
     least_closed: int = 6
-    """Candidates of each batch that are closed even if their contacts seem too weak for the object."""
+    """Candidates of each batch that are closed even if they are doubtful."""
     reach: float = 0.015
     """Groups that must touch and are farther off than this after refinement will not touch, metres."""
 

@@ -46,8 +46,9 @@ def _search(harvest: Harvest, annealer: Annealer, config: SearchConfig, rng: np.
             candidates = annealer.anneal(rng)
             harvest.tally["proposed"] += settings.chains * settings.steps
             harvest.tally["refined"] += len(candidates)
-            harvest.test(world, candidates, number * settings.chains + np.arange(len(candidates)))
-            if harvest.full:
+            trials = number * settings.chains + np.arange(len(candidates))
+            harvest.test(world, candidates, trials, config.select.keep)
+            if len(harvest.verified) >= config.select.keep:
                 break
         harvest.explain(world)
 

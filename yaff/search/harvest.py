@@ -39,19 +39,14 @@ class Harvest:
         self._planner = planner
         self._best: tuple[int, Attempt | None] = 0, None
 
-    @property
-    def full(self) -> bool:
-        """Whether as many are verified as are kept of a pair."""
-        return len(self.verified) >= self.judge.config.select.keep
-
-    def test(self, world: HandWorld, candidates: Candidates, trials: Int[Array, "_"]) -> None:
-        """Close and shake candidates until enough are verified; ``trials`` are their numbers.
+    def test(self, world: HandWorld, candidates: Candidates, trials: Int[Array, "_"], most: int) -> None:
+        """Close and shake candidates until ``most`` are verified in all; ``trials`` are their numbers.
 
         They come in their order, but what is unlike all that is verified by now comes first, so that the grasps of a
         pair come from all sides of the object. What would be a copy of a verified one is not closed.
         """
         select, left = self.judge.config.select, np.arange(len(trials))
-        while len(left) and not self.full:
+        while len(left) and len(self.verified) < most:
             copies = self._alike(candidates.T_object_hand[left], select.least_distance, select.least_angle) > 0
             self.tally["not closed: copy of another"] += int(copies.sum())
             left = left[~copies]
@@ -64,10 +59,10 @@ class Harvest:
             attempts = self.judge.close(world, candidates.rows(rows))
             self.tally["closed"] += len(attempts)
             for row, attempt in zip(rows, attempts, strict=True):
-                self._shake(world, attempt, int(trials[row]))
+                self._shake(world, attempt, int(trials[row]), most)
 
-    def _shake(self, world: HandWorld, attempt: Attempt, trial: int) -> None:
-        if self.full:
+    def _shake(self, world: HandWorld, attempt: Attempt, trial: int, most: int) -> None:
+        if len(self.verified) >= most:
             world.forget(attempt.settled)
             self.tally["not needed"] += 1
             return

@@ -14,6 +14,7 @@ from yaff.errors import InputError
 from yaff.grasp import Grasps
 from yaff.hand import HandModel
 from yaff.objects import ObjectModel
+from yaff.objects.resting import resting_planes
 from yaff.search.config import SearchConfig
 from yaff.search.grip import too_heavy
 from yaff.search.harvest import Harvest
@@ -96,42 +97,57 @@ def of_number(grasp_type: int) -> GraspType:
 def _search(
     harvest: Harvest, rig: HandRig, kind: GraspType, obj: ObjectModel, config: SearchConfig, rng: np.random.Generator
 ) -> str:
-    """Rounds of proposals, refined and tested; returns why the pair cannot be, or nothing."""
+    """Batches of proposals, refined and tested; returns why the pair cannot be, or nothing."""
     pairs = opposition_pairs(obj, config.propose.opposition_points, config.propose.opposition_angle, rng)
-    refiner, batch = Refiner(rig, kind, obj, config.refine), config.refine.batch
-    with harvest.judge.world() as world:
-        for number in range(config.refine.rounds):
-            candidates = propose(rig, kind, obj, pairs, config, batch, rng)
-            if not len(candidates):
-                least, most = kind.size
-                return f"no two sides of {obj.name} are {1e3 * least:.0f} to {1e3 * most:.0f} mm apart"
+    refiner, batch, keep = Refiner(rig, kind, obj, config.refine), config.refine.batch, config.select.keep
+
+    def test(number: int, tables: Array | None, most: int) -> int:
+        candidates = propose(rig, kind, obj, pairs, config, batch, rng, tables)
+        if len(candidates):
             harvest.tally["proposed"] += config.propose.candidates
             harvest.tally["refined"] += len(candidates)
             refined = refiner.refine(candidates)
             rows = _worth_closing(screen(rig, kind, obj, refined, config), refined, config, harvest.tally)
-            harvest.test(world, refined.rows(rows), number * batch + rows)
+            harvest.test(world, refined.rows(rows), number * batch + rows, most)
+        return len(candidates)
+
+    with harvest.judge.world() as world:
+        for number in range(config.refine.rounds):
+            if not test(number, None, min(config.refine.from_anywhere, keep)):
+                least, most = kind.size
+                return f"no two sides of {obj.name} are {1e3 * least:.0f} to {1e3 * most:.0f} mm apart"
             near = harvest.tally["held"] + harvest.tally["rejected: slipped"]
-            enough = harvest.full or len(harvest.verified) >= config.refine.enough
-            if enough or (not harvest.verified and near < config.refine.promise):
+            enough = len(harvest.verified) >= min(config.refine.enough, keep)
+            if enough or (not harvest.verified and near < config.refine.promise) or _hopeless(harvest, config):
                 break
+        if len(harvest.verified) >= config.refine.promise:
+            test(config.refine.rounds, resting_planes(obj.solid, obj.centre_of_mass), keep)
         harvest.explain(world)
     return ""
+
+
+def _hopeless(harvest: Harvest, config: SearchConfig) -> bool:
+    """Whether so few of many closed hands held that the time is better spent on another pair."""
+    closed = harvest.tally["closed"]
+    return closed >= config.refine.patience and len(harvest.verified) < config.refine.least_yield * closed
 
 
 def _worth_closing(screened: Screened, refined: Candidates, config: SearchConfig, tally: Counter[str]) -> Array:
     """Rows to close, the most promising first; what is not closed is counted with the reason.
 
-    Where hardly any candidate can carry the object, those that come nearest to it are tried nevertheless.
+    Where hardly any candidate is promising, the best are tried nevertheless.
     """
-    good = np.ones(len(refined), bool)
+    good = np.ones(len(screened.doubt), bool)
     for name, bad in screened.faults.items():
         if count := int((good & bad).sum()):
             tally["not closed: " + name] += count
         good &= ~bad
     rows = np.flatnonzero(good)
-    rows = rows[np.argsort(screened.strain[rows], kind="stable")]
-    count = max(int((screened.strain[rows] < 1.0).sum()), min(config.refine.least_closed, len(rows)))
+    rows = rows[np.argsort(screened.doubt[rows], kind="stable")]
+    refine = config.refine
+    count = max(int((screened.doubt[rows] < refine.most_doubt).sum()), min(refine.least_closed, len(rows)))
     if len(rows) > count:
-        tally["not closed: cannot carry it"] += len(rows) - count
+        tally["not closed: would hardly hold"] += len(rows) - count
     rows = rows[:count]
-    return rows[np.argsort(refined.score[rows] + screened.strain[rows], kind="stable")]
+    # the loss tells the better hands of a pair from the worse, though not those of one pair from those of another
+    return rows[np.argsort(screened.doubt[rows] + 0.5 * refined.score[rows], kind="stable")]

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from yaff.geometry.transforms import make_transform
+from yaff.hand.forearm import FOREARM_LENGTH, FOREARM_RADIUS, WRIST_BEND
 from yaff.objects import ObjectModel
 from yaff.search.cavities import field_of
 from yaff.search.config import SearchConfig
@@ -22,6 +23,8 @@ WITHIN = 0.0025
 """Metres inside the filled object from which a surface point is no longer on its outside."""
 INSIDE_COST = 2.0
 """What all skin inside the object would cost a placement, metres: a finger through a wall rules a placement out."""
+MOST_BELOW = 0.01
+"""Metres that a placement may be below its table: refinement moves hands by about as much."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,17 @@ class Candidates:
     """The preshape that each candidate started from, radians."""
     score: Float[Array, "n"]
     """Less is better; what it counts is the maker's business."""
+    table: Float[Array, "n 4"] | None = None
+    """What each has to stay above: normal and offset of the table that the object rests on, object frame, metres;
+    zeros, or None for all, where the hand may come from anywhere."""
 
     def __len__(self) -> int:
         return len(self.score)
 
     def rows(self, index: Int[Array, "k"]) -> Candidates:
         """The candidates of these rows, in this order."""
-        return Candidates(self.T_object_hand[index], self.dof[index], self.posture[index], self.score[index])
+        table = None if self.table is None else self.table[index]
+        return Candidates(self.T_object_hand[index], self.dof[index], self.posture[index], self.score[index], table)
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,7 @@ def propose(
     config: SearchConfig,
     keep: int,
     rng: np.random.Generator,
+    tables: Float[Array, "p 4"] | None = None,
 ) -> Candidates:
     """The least colliding of many placements of the type's opposition on pairs of opposing surface points.
 
@@ -101,6 +109,8 @@ def propose(
         config: how many, how open, and how near the centre of mass: off it, the weight turns the object in the hand.
         keep: how many are returned at the most.
         rng: what is drawn.
+        tables: on which the object can rest (:func:`yaff.objects.resting.resting_planes`), object frame: each hand
+            has to stay above one of them. None: hands may come from anywhere.
 
     Returns:
         At most ``keep`` candidates, best first; none if the object has no extent that suits the type.
@@ -139,7 +149,11 @@ def propose(
     middle = 0.5 * (start + end)
     translation = middle - (rotation @ hand_middle[..., None])[..., 0]
 
-    score = np.zeros(draw.candidates)
+    on, table_of = np.zeros(draw.candidates, np.intp), np.zeros((draw.candidates, 4))
+    if tables is not None and len(tables):
+        on = rng.integers(len(tables), size=draw.candidates)
+        table_of = tables[on]
+    below, score = _forearm_below(rig, rotation, translation, table_of), np.zeros(draw.candidates)
     for part in np.array_split(np.arange(draw.candidates), max(1, draw.candidates // 256)):
         skin = table.skin[closure[part]] @ np.swapaxes(rotation[part], 1, 2) + translation[part, None]
         distance = field.distance(skin)
@@ -147,18 +161,41 @@ def propose(
         # skin inside a thin wall is never deep, so it is counted as well as measured
         inside = (distance < -0.0005).mean(axis=1)
         score[part] = 4.0 * depth.mean(axis=1) + 0.2 * depth.max(axis=1) + INSIDE_COST * inside
+        height = np.einsum("nvi,ni->nv", skin, table_of[part, :3]) + table_of[part, 3:]
+        below[part] = np.maximum(below[part], -height.min(axis=1))
         for group in table.groups:
             points = group[closure[part]] @ np.swapaxes(rotation[part], 1, 2) + translation[part, None]
             score[part] += np.abs(field.distance(points)).min(axis=1) / len(table.groups)
-    order = np.argsort(score, kind="stable")
+    above = np.flatnonzero(below < MOST_BELOW)
+    order = _in_turn(above[np.argsort((score + np.maximum(below, 0.0))[above], kind="stable")], on)
     # half of the places go to the best, half to any of the better third, for variety
     best = order[: keep // 2]
-    others = order[keep // 2 : max(keep, draw.candidates // 3)]
+    others = order[keep // 2 : max(keep, len(order) // 3)]
     rest = rng.choice(others, size=min(len(others), keep - len(best)), replace=False)
     chosen = np.concatenate([best, np.sort(rest)])
     chosen = chosen[np.argsort(score[chosen], kind="stable")]
     dof = table.dof[closure[chosen]]
-    return Candidates(make_transform(rotation[chosen], translation[chosen]), dof, dof.copy(), score[chosen])
+    T = make_transform(rotation[chosen], translation[chosen])
+    return Candidates(T, dof, dof.copy(), score[chosen], table_of[chosen])
+
+
+def _in_turn(order: Int[Array, "m"], of: Int[Array, "n"]) -> Int[Array, "m"]:
+    """The best of each kind, then the second of each, and so on: hands fit above some tables far more often."""
+    turn = np.zeros(len(order), np.intp)
+    for kind in np.unique(of[order]):
+        mine = of[order] == kind
+        turn[mine] = np.arange(mine.sum())
+    return order[np.argsort(turn, kind="stable")]
+
+
+def _forearm_below(
+    rig: HandRig, rotation: Float[Array, "n 3 3"], origin: Float[Array, "n 3"], table: Float[Array, "n 4"]
+) -> Float[Array, "n"]:
+    """Metres by which the forearm is below its table, the wrist bent upwards as far as it goes; negative above."""
+    elevation = np.arcsin(np.clip(np.sum((rotation @ rig.forearm) * table[:, :3], axis=1), -1.0, 1.0))
+    raised = np.sin(np.minimum(elevation + WRIST_BEND, 0.5 * np.pi))
+    height = np.sum(origin * table[:, :3], axis=1) + table[:, 3] + FOREARM_LENGTH * raised
+    return np.where(table.any(axis=1), FOREARM_RADIUS - height, 0.0)
 
 
 def _frames(axis: Float[Array, "n 3"], hint: Float[Array, "n 3"]) -> Float[Array, "n 3 3"]:

@@ -66,7 +66,7 @@ class Refiner:
         metacarpal, palmar = rig.anatomy.thumb_metacarpal
         self._metacarpal = torch.tensor(metacarpal, dtype=torch.float32)
         self._palmar = torch.tensor(palmar, dtype=torch.float32)
-        self._thumb_side, self._thumb_sine = 1.0 if kind.thumb == "abducted" else -1.0, float(np.sin(THUMB_ABDUCTED))
+        self._thumb_side, self._thumb_sine = float(kind.thumb_side), float(np.sin(THUMB_ABDUCTED))
         bones, centres, radii = rig.spheres
         first, second = rig.sphere_pairs
         self._sphere_bones = torch.tensor(bones)
@@ -93,6 +93,7 @@ class Refiner:
         turn = torch.zeros_like(origin, requires_grad=True)
         bend = torch.zeros_like(posture, requires_grad=True)
         start = torch.tensor(candidates.dof, dtype=torch.float32)
+        table = None if candidates.table is None else torch.tensor(candidates.table, dtype=torch.float32)
         optimiser = torch.optim.Adam([move, turn, bend], lr=config.step)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.iterations, eta_min=0.05 * config.step)
         per_finger, per_wrist = 1.0 / config.finger_lever, 1.0 / config.wrist_lever
@@ -106,7 +107,7 @@ class Refiner:
         kept = [tensor.detach().clone() for tensor in (move, turn, bend)]
         for iteration in range(config.iterations + 1):
             optimiser.zero_grad()
-            loss = self.loss(*state(), posture)
+            loss = self.loss(*state(), posture, table)
             with torch.no_grad():
                 better = loss < best
                 best = torch.where(better, loss, best)
@@ -135,7 +136,8 @@ class Refiner:
         T[:, :3, :3] = _orthonormal(turned.numpy().astype(np.float64))
         T[:, :3, 3] = moved.numpy()
         T[:, 3, 3] = 1.0
-        return Candidates(T, dof.numpy().astype(np.float64), candidates.posture, final.numpy().astype(np.float64))
+        score = final.numpy().astype(np.float64)
+        return Candidates(T, dof.numpy().astype(np.float64), candidates.posture, score, candidates.table)
 
     def loss(
         self,
@@ -143,6 +145,7 @@ class Refiner:
         origin: Float[Tensor, "n 3"],
         dof: Float[Tensor, "n dof"],
         posture: Float[Tensor, "n dof"],
+        table: Float[Tensor, "n 4"] | None = None,
     ) -> Float[Tensor, "n"]:
         """The loss of hands, as the module describes it; differentiable in all but the posture.
 
@@ -151,6 +154,7 @@ class Refiner:
             origin: of the wrists there, metres.
             dof: anatomical degrees of freedom, radians.
             posture: the preshapes that they are pulled to, radians.
+            table: what each stays above, as :attr:`Candidates.table` has it.
         """
         config = self._config
         rotations = self._rig.anatomy.rotations_from_dof_torch(dof)
@@ -195,6 +199,11 @@ class Refiner:
         unbalanced = (torch.einsum("og,ngw->now", self._force, wrench) ** 2).sum(-1)
         total = total + config.balance_weight * unbalanced.amin(1)
         total = total + config.posture_weight * ((dof - posture) ** 2).sum(1)
+        if table is not None:
+            height = (points * table[:, None, :3]).sum(-1) + table[:, 3:]
+            known = (table != 0.0).any(1)[:, None]
+            below = known * torch.relu(config.table_clearance - height) / CENTIMETRE
+            total = total + config.table_weight * (below**2).sum(1) / 10.0
         if len(self._avoid):
             near = torch.relu(config.avoid_distance - distance[:, self._avoid]) / CENTIMETRE
             total = total + config.avoid_weight * (near**2).sum(1) / 10.0
@@ -205,7 +214,7 @@ class Refiner:
         total = total + config.self_weight * (overlap**2).sum(1)
         # the sine of the angle by which the thumb's metacarpal stands out of the palm
         raised = ((rotations[:, self._thumb] @ self._metacarpal) * self._palmar).sum(-1)
-        astray = torch.relu(self._thumb_side * (self._thumb_sine - raised) + THUMB_MARGIN)
+        astray = torch.relu(self._thumb_side * (self._thumb_sine - raised) + THUMB_MARGIN * abs(self._thumb_side))
         return total + config.thumb_weight * astray**2
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from yaff.grasp.measures import self_collision_of
 from yaff.grasp.self_collision import SelfCollision
 from yaff.hand import Anatomy, BonePiece, HandLayer, HandModel, Patches, collision_pieces
+from yaff.hand.forearm import forearm_direction
 from yaff.hand.model import FINGER_JOINTS, FINGERTIP_VERTICES
 from yaff.taxonomy import GraspType
 
@@ -119,6 +120,11 @@ class HandRig:
         gap = np.linalg.norm(rest[first] - rest[second], axis=1) - radii[first] - radii[second]
         keep = ~near & (gap > 0.0)
         return first[keep], second[keep]
+
+    @cached_property
+    def forearm(self) -> Float[Array, "3"]:
+        """From the wrist to the elbow, the wrist held straight: a unit vector of the hand frame."""
+        return forearm_direction(self.model)
 
     def posture(self, kind: GraspType, closure: Float[Array, "*n"]) -> Float[Array, "*n dof"]:
         """Degrees of freedom of a type's preshape; ``closure`` 0 is open, 1 is closed."""

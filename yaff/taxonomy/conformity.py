@@ -55,7 +55,7 @@ def conforms(
     one_sided: Array = ~np.logical_and(touched[:, :first].any(axis=1), touched[:, first:second].any(axis=1))
     avoid = patch_mask(patch_names, kind.avoid)
     forbidden: Array = touching & avoid
-    thumb_wrong: Array = np.not_equal(thumb_abducted, kind.thumb == "abducted")
+    thumb_wrong: Array = np.where(thumb_abducted, kind.thumb_side < 0, kind.thumb_side > 0)
 
     parts = np.column_stack([touched, ~forbidden.any(axis=1), ~thumb_wrong]).astype(np.float64)
     reasons = []

@@ -43,6 +43,9 @@ class GraspType:
     family: Literal["power", "intermediate", "precision"]
     opposition: Literal["palm", "pad", "side"]
     thumb: Literal["abducted", "adducted"]
+    """Where Feix' table has the thumb."""
+    either_thumb: bool
+    """Whether the label holds with the thumb on the other side as well."""
     virtual_fingers: tuple[tuple[str, ...], ...]
     """Digits (or ``palm``) that act together, in Feix' order."""
     first: tuple[ContactGroup, ...]
@@ -79,6 +82,11 @@ class GraspType:
         first, second, also = tuple(range(a)), tuple(range(a, b)), tuple(range(b, len(self.groups)))
         either = self.opposition == "palm" and self.thumb == "abducted" and also
         return ((first, second), (also, second)) if either else ((first, second),)
+
+    @property
+    def thumb_side(self) -> int:
+        """1 where the thumb has to be abducted, -1 where adducted, 0 where it may be either."""
+        return 0 if self.either_thumb else 1 if self.thumb == "abducted" else -1
 
     @property
     def digits(self) -> tuple[str, ...]:
@@ -137,6 +145,7 @@ def read_table(text: str, where: str) -> Mapping[int, GraspType]:
             family=row["family"],
             opposition=row["opposition"],
             thumb=row["thumb"],
+            either_thumb=row.get("either_thumb", False),
             virtual_fingers=tuple(tuple(digits) for digits in row["virtual_fingers"]),
             first=_groups(raw["groups"], row["first"], here),
             second=_groups(raw["groups"], row["second"], here),
