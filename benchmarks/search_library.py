@@ -20,6 +20,7 @@ import tyro
 
 from benchmarks.real import real_data
 from benchmarks.running import status_of
+from benchmarks.search_on_tables import table_row
 from benchmarks.search_table import Row, Searched, comparison_row, library_rows, object_rows
 from pipelines.commands.parsing import parse_duration, write_table
 from pipelines.config import BuildConfig, HandSection, ObjectsSection, OutputSection
@@ -81,6 +82,8 @@ def main(arguments: list[str]) -> int:
         document = json.loads(beside.read_text(encoding="utf-8"))
     searched = _searched(library, document["pairs"], recipes, data)
     rows = library_rows(searched)
+    objects = ((object_of(name, recipes.objects), library[name]) for name in library.objects)
+    rows.append(table_row(hand_of(recipes.hand), objects))
     if options.baseline:
         with build_lock(output.folder):
             rows.append(_compare(options, recipes, workforce, output.folder))
