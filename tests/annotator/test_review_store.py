@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -276,8 +277,9 @@ def test_the_share_judged_twice_is_about_right_and_depends_on_the_grasp_alone():
     assert judgements_wanted("025_mug/1", 1.0) == 2
 
 
-def _work(url: str, who: str, acknowledged: str) -> None:
+def _work(url: str, who: str, acknowledged: str, start: threading.Barrier) -> None:
     store = ReviewStore(open_database(url))
+    start.wait()  # processes come up one after the other: the first would have decided all
     with Path(acknowledged).open("a") as log:
         while (lease := store.acquire(who)) is not None:
             done = store.decide(lease.token, Action.ACCEPT, overruled="quick")
@@ -292,16 +294,18 @@ def test_many_people_decide_each_grasp_once_and_a_killed_process_loses_nothing_a
     fill(store, 120)
     context = multiprocessing.get_context("spawn")
     logs = [tmp_path / f"log{k}" for k in range(3)]
-    workers = [context.Process(target=_work, args=(url, f"p{k}", str(logs[k]))) for k in range(3)]
+    start = context.Barrier(3)
+    workers = [context.Process(target=_work, args=(url, f"p{k}", str(logs[k]), start)) for k in range(3)]
     for worker in workers:
         worker.start()
     victim, deadline = logs[0], time.monotonic() + 60
     while (not victim.exists() or victim.read_text().count("\n") < 5) and time.monotonic() < deadline:
-        time.sleep(0.01)
+        time.sleep(0.002)
     assert workers[0].pid is not None
     os.kill(workers[0].pid, signal.SIGKILL)
     for worker in workers:
         worker.join(60)
+    assert [worker.exitcode for worker in workers] == [-signal.SIGKILL, 0, 0]
     rest = {i.leased_by for i in store.page(limit=200).items if i.state is ItemState.OPEN}
     assert rest <= {"p0"}
     while (lease := store.acquire("p0")) is not None:  # who comes back finds what they held
