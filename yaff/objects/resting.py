@@ -10,7 +10,7 @@ from trimesh.poses import compute_stable_poses
 Array = np.ndarray
 
 LIKELY = 0.005
-"""Poses in which fewer drops than this share end are left out."""
+"""Poses are left out in which less than this share of drops ends."""
 MOST = 12
 """Poses at the most: round things have one for every facet of their scan."""
 

@@ -54,6 +54,7 @@ class RefinementConfig:
     self_weight: float = 2.0
     thumb_weight: float = 60.0
     table_weight: float = 30.0
+    """Of the depth below the table, for hands that were proposed above one."""
     table_clearance: float = 0.001
     """How far hands stay above the table that they were proposed for, metres."""
     rounds: int = 4
@@ -69,6 +70,7 @@ class RefinementConfig:
     patience: int = 40
     """Hands that are closed of a pair at the least before it is given up because fewer than ``least_yield`` held."""
     least_yield: float = 0.05
+    """Share of its closed hands that has to hold, for a pair not to be given up after ``patience`` of them."""
     most_doubt: float = 0.7
     """Candidates that are more doubtful (:class:`yaff.search.screen.Screened`) are not closed: three in ten of the
     others held, one in a hundred of those that held was beyond it."""

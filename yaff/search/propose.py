@@ -109,7 +109,7 @@ def propose(
         config: how many, how open, and how near the centre of mass: off it, the weight turns the object in the hand.
         keep: how many are returned at the most.
         rng: what is drawn.
-        tables: on which the object can rest (:func:`yaff.objects.resting.resting_planes`), object frame: each hand
+        tables: on which the object can rest (:attr:`yaff.objects.ObjectModel.tables`), object frame: each hand
             has to stay above one of them. None: hands may come from anywhere.
 
     Returns:
