@@ -10,7 +10,6 @@ from benchmarks.search_table import Row
 from yaff.grasp.batch import Grasps
 from yaff.hand import HandModel
 from yaff.objects import ObjectModel
-from yaff.objects.resting import resting_planes
 from yaff.scene.feasibility import FeasibilityConfig, hand_feasibility
 from yaff.scene.plane import Plane
 from yaff.scene.posed_hands import pose_hands
@@ -20,7 +19,7 @@ def free_of_tables(hand: HandModel, obj: ObjectModel, grasps: Grasps) -> np.ndar
     """Which tables (p) that the object rests on alone leave room for which grasps (n), as a scene judges: (p, n)."""
     config = FeasibilityConfig()
     posed = pose_hands(hand, grasps, config.path_steps, config.path_vertices)
-    planes = [Plane(plane[:3], float(plane[3])) for plane in resting_planes(obj.solid, obj.centre_of_mass)]
+    planes = [Plane(plane[:3], float(plane[3])) for plane in obj.tables]
     return np.array([hand_feasibility(posed, [], plane, config).code == 0 for plane in planes])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -98,9 +98,12 @@ def run(arguments: list[str]) -> int:
     judged = evaluation.run(methods, default_progress())
     folder = options.out or (options.checkpoint if options.checkpoint.is_dir() else options.checkpoint.parent)
     folder = folder if options.out else folder / ("held-out" if options.held_out else "evaluation")
+    split = evaluation.types_of_split(checkpoint, options.device)
     facts = {
         "split": options.split,
         "instances": len(evaluation.rows),
+        "types on the whole split": str(split),
+        "whole_split": asdict(split),
         "tested in physics": min(options.physics, len(evaluation.rows)),
         "objects": ", ".join(objects) or "all",
         "steps of training": checkpoint.step,
@@ -119,6 +122,7 @@ def run(arguments: list[str]) -> int:
         write_table("", ["", *headings()], [[method.name, *cells(method.row)] for method in judged])
         for name in behind:
             say(f"not better than {name!r} in all of {', '.join(BETTER_IN)}")
+        say(f"types on the whole split  {split}")
         say(f"results  {folder}")
     return 1 if behind else 0
 

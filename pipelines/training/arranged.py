@@ -22,7 +22,8 @@ from yaff.store.reading import ShardSet
 
 Array = np.ndarray
 
-SHARE = 20
+DROPPED, SET_DOWN = "dropped", "set_down"
+SHARE = {DROPPED: 20, SET_DOWN: 100}
 """Arrangements of one part."""
 
 
@@ -34,6 +35,8 @@ class ArrangingTask:
     """Where the grasps are."""
     split: str
     """The split whose objects show how objects stand on a table, or "all"."""
+    scenes: tuple[int, ...]
+    """Those of its scenes that are learnt from: what stands in the others is not used."""
     recipes: Recipes
     config: ArrangingConfig
     seed: int
@@ -47,40 +50,42 @@ def arranged(task: ArrangingTask, work: Path, workforce: Workforce, progress: Pr
         StorageError: the folder cannot be written.
     """
     config, shards = task.config, ShardSet.open(task.shards)
-    total = config.arrangements
-    decides = (shards.manifest.document, config.fewest, config.most, task.split, task.seed)
+    decides = (shards.manifest.document, config.fewest, config.most, task.split, task.scenes, task.seed)
     common = digest("arranged", code_digest((*PROJECTING, "learning")), *decides)
-    units = [
-        Unit(
-            f"arranged/{first:05d}",
-            digest(common, first, min(first + SHARE, total)),
-            arrange_some,
-            (task, common, first, min(first + SHARE, total)),
-            ".npz",
-        )
-        for first in range(0, total, SHARE)
-    ]
+    units: list[Unit] = []
+    for kind, total in ((DROPPED, config.arrangements), (SET_DOWN, config.set_down)):
+        for first in range(0, total, SHARE[kind]):
+            last = min(first + SHARE[kind], total)
+            arguments = (task, common, kind, first, last)
+            units.append(
+                Unit(f"{kind}/{first:05d}", digest(common, kind, first, last), arrange_some, arguments, ".npz")
+            )
     outcomes = run_units("arrange", units, work, workforce, progress)
     raise_failures(outcomes)
     return [one for outcome in outcomes for one in read_arranged(outcome.path)]
 
 
-def arrange_some(part: Path, task: ArrangingTask, common: str, first: int, last: int) -> str:
-    """Arrangements ``first`` to ``last``, in a worker process."""
-    arranger = _arranger(task.shards, task.split, task.recipes, task.config, common)
-    made = [arranger.arrange((task.seed, 11, number)) for number in range(first, last)]
+def arrange_some(part: Path, task: ArrangingTask, common: str, kind: str, first: int, last: int) -> str:
+    """Arrangements ``first`` to ``last`` of those that are dropped or set down, in a worker process."""
+    arranger = _arranger(task.shards, task.split, task.scenes, task.recipes, task.config, common)
+    if kind == DROPPED:
+        made = [arranger.dropped((task.seed, 11, number)) for number in range(first, last)]
+    else:
+        made = [arranger.set_down((task.seed, 13, number)) for number in range(first, last)]
     some = [one for one in made if one is not None]
     write_arranged(part, some)
     return f"{len(some)} arrangements"
 
 
 @lru_cache(maxsize=1)
-def _arranger(folder: Path, split: str, recipes: Recipes, config: ArrangingConfig, common: str) -> Arranger:
+def _arranger(
+    folder: Path, split: str, scenes: tuple[int, ...], recipes: Recipes, config: ArrangingConfig, common: str
+) -> Arranger:
     shards = ShardSet.open(folder)
     models = [object_of(name, recipes.objects) for name in shards.objects]
-    return Arranger(
-        InstanceTable.read(shards, None if split == "all" else split), hand_of(recipes.hand), models, config
-    )
+    table = InstanceTable.read(shards, None if split == "all" else split)
+    learnt = table.where(np.isin(table.scene[table.frame[table.rows]], scenes))
+    return Arranger(learnt, hand_of(recipes.hand), models, config)
 
 
 def write_arranged(path: Path, made: Sequence[Arranged]) -> None:

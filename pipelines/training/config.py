@@ -106,10 +106,10 @@ class TrainConfig:
                 f"model.centres is {self.model.centres}, observation.points {self.observation.points}",
                 remedy="no more centres than points",
             )
-        if self.generated.arrangements and (self.observation.crop or self.observation.depth):
+        if self.generated.total and (self.observation.crop or self.observation.depth):
             raise ConfigError(
                 "nobody has taken pictures of made-up arrangements",
-                remedy="generated.arrangements = 0 with observation.depth or observation.crop",
+                remedy="generated.arrangements = 0 and set_down = 0 with observation.depth or observation.crop",
             )
         if self.model.image != (self.observation.crop > 0):
             raise ConfigError(

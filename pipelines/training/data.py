@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from pipelines.executor import Workforce
 from pipelines.loading import Recipes, hand_of, object_of
 from pipelines.progress import Progress
 from pipelines.training.arranged import ArrangingTask, arranged
+from pipelines.training.config import DataSection
 from pipelines.training.shapes import ShapeOptions, recipes_for
 from yaff.errors import InputError
 from yaff.hand import HandModel
@@ -37,7 +40,7 @@ class TrainingData:
     """By slot."""
     images: SceneReader | None = None
     """Where its images are."""
-    _arranged: dict[tuple[ArrangingConfig, str, int], list[Arranged]] = field(default_factory=dict)
+    _arranged: dict[tuple[ArrangingConfig, str, tuple[int, ...], int], list[Arranged]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path, options: ShapeOptions) -> TrainingData:
@@ -81,25 +84,33 @@ class TrainingData:
         asked = None if split == "all" else split
         return InstanceTable.read(self.shards, asked, types=tuple(types) or None, min_visibility=min_visibility)
 
+    def divided(self, section: DataSection) -> tuple[InstanceTable, InstanceTable]:
+        """What is learnt from and what training is validated with: instances of different scenes."""
+        table = self.table(section.split, section.types, section.min_visibility)
+        table = table.without(section.held_out) if section.held_out else table
+        return table.divided(section.validation)
+
     def targets(self, table: InstanceTable) -> GraspTargets:
         """What training needs of the table's grasps."""
         return GraspTargets.of(table, self.hand, self.models)
 
     def arranged(
-        self, config: ArrangingConfig, split: str, seed: int, work: Path, progress: Progress
+        self, config: ArrangingConfig, section: DataSection, seed: int, work: Path, progress: Progress
     ) -> Sequence[Arranged]:
         """Made-up arrangements of this dataset's objects and grasps; made once, in parts below ``work``.
 
         Args:
             config: how many, of how many objects.
-            split: its objects show how objects stand on a table; "all" for every one.
+            section: the objects in the scenes that are learnt from show how objects stand on a table.
             seed: what is drawn.
             work: folder of the parts.
             progress: told of every part.
         """
-        key = (replace(config, views=1), split, seed)
+        learnt, _ = self.divided(section)
+        scenes = tuple(np.unique(learnt.scene[learnt.frame[learnt.rows]]).tolist())
+        key = (replace(config, views=1), section.split, scenes, seed)
         if key not in self._arranged:
-            task = ArrangingTask(self.shards.folder.resolve(), split, self.recipes, config, seed)
+            task = ArrangingTask(self.shards.folder.resolve(), section.split, scenes, self.recipes, config, seed)
             self._arranged[key] = arranged(task, work, Workforce(), progress)
         return self._arranged[key]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,7 +19,7 @@ from yaff.learning.batches import Batch, BatchMaker
 from yaff.learning.config import ObservationConfig
 from yaff.learning.hand_space import HandSpace
 from yaff.learning.instances import InstanceTable
-from yaff.learning.judging import Judged, confusion, judge
+from yaff.learning.judging import Judged, confusion, judge, type_accuracy
 from yaff.learning.model import AffordanceModel
 from yaff.learning.predicting import PredictionConfig, Predictions, Predictor
 from yaff.learning.refining import LastStage, LastStageConfig
@@ -35,6 +35,8 @@ MODEL, RAW = "model", "model, not refined"
 TRUTH, LOOK_UP = "ground truth", "look-up (told the object)"
 REFERENCES = (TRUTH, LOOK_UP)
 """Rows that are no prediction: they know what the others have to find out."""
+_CHUNK = 32
+"""Instances that are predicted together."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,19 @@ class Method:
     judged: Judged
     answer: Answer
     confusion: Array
+
+
+@dataclass(frozen=True)
+class SplitTypes:
+    """How often a network's types are right on every instance of a split, not only on those that are judged."""
+
+    instances: int
+    top1: float
+    """Share of the instances."""
+    top3: float
+
+    def __str__(self) -> str:
+        return f"top 1 {100 * self.top1:.0f} %, top 3 {100 * self.top3:.0f} % of {self.instances:,} instances"
 
 
 class Evaluation:
@@ -154,6 +169,13 @@ class Evaluation:
 
         return {MODEL: lambda: ask(True), RAW: lambda: ask(False)}
 
+    def types_of_split(self, checkpoint: Checkpoint, device: str = "auto") -> SplitTypes:
+        """The types that the network of a checkpoint names, against those that are feasible, on the whole split."""
+        predictors = Predictors(self.data, self.rig, checkpoint, self.config.prediction, self.config.refinement, device)
+        rows = self.table.rows
+        types, feasible = predictors.types(self.maker, rows, self.config.seed), self.table.feasible_types(rows)
+        return SplitTypes(len(rows), type_accuracy(types, feasible, 1), type_accuracy(types, feasible, 3))
+
     def of_baselines(self, checkpoint: Checkpoint) -> dict[str, Callable[[], Answer]]:
         """What needs no learning, from what the network was trained on."""
         section, count = checkpoint.config.data, self.config.prediction.grasps
@@ -200,14 +222,23 @@ class Predictors:
             False: Predictor(model, space, stage.unrefined(), prediction),
         }
 
-    def answer(self, maker: BatchMaker, rows: Array, seed: int, refined: bool = True, chunk: int = 32) -> Answer:
+    def answer(self, maker: BatchMaker, rows: Array, seed: int, refined: bool = True) -> Answer:
         """Predictions for rows of an instance table, some of them at a time."""
         parts, types, predictor = [], [], self._of[refined]
-        for start in range(0, len(rows), chunk):
-            batch = maker.make(rows[start : start + chunk], (seed, 9, start)).to(self._device)
+        for start, batch in self._batches(maker, rows, seed):
             parts.append(predictor.predict(batch, torch.Generator().manual_seed(1_000_003 * seed + start)))
             types.append(predictor.types(batch).double().cpu().numpy())
         return Answer(Predictions.concatenate(parts), np.concatenate(types))
+
+    def types(self, maker: BatchMaker, rows: Array, seed: int) -> Array:
+        """Probability (n, 33) of each type for rows of an instance table."""
+        batches = self._batches(maker, rows, seed)
+        return np.concatenate([self._of[False].types(batch).double().cpu().numpy() for _, batch in batches])
+
+    def _batches(self, maker: BatchMaker, rows: Array, seed: int) -> Iterator[tuple[int, Batch]]:
+        """Where each begins among the rows, and the batch."""
+        for start in range(0, len(rows), _CHUNK):
+            yield start, maker.make(rows[start : start + _CHUNK], (seed, 9, start)).to(self._device)
 
 
 def evenly_drawn(table: InstanceTable, count: int, seed: int) -> Array:

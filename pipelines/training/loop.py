@@ -88,18 +88,16 @@ class Trainer:
             found.check_continues(config, folder)
             found.check_hand(self.hand, folder)
         section = config.data
-        table = data.table(section.split, section.types, section.min_visibility)
-        table = table.without(section.held_out) if section.held_out else table
-        self.train_table, self.validation_table = table.divided(section.validation)
+        self.train_table, self.validation_table = data.divided(section)
         if not len(self.train_table) or not len(self.validation_table):
             raise ConfigError(
                 f"{len(self.train_table)} instances to learn from, {len(self.validation_table)} to validate with",
                 where=data.shards.folder,
                 remedy="another split or fewer held-out objects, or project more frames",
             )
-        targets, seed, generated = data.targets(table), config.optimiser.seed, config.generated
-        if generated.arrangements:
-            made = data.arranged(generated, section.split, seed, folder, progress or QuietProgress())
+        targets, seed, generated = data.targets(self.train_table), config.optimiser.seed, config.generated
+        if generated.total:
+            made = data.arranged(generated, section, seed, folder, progress or QuietProgress())
             learnt = with_arranged(self.train_table, made, seed, generated.views, section.types)
             self.train_table = learnt.without(section.held_out) if section.held_out else learnt
         make = (data.clouds, targets, config.observation, config.optimiser.grasps, data.images)

@@ -12,12 +12,11 @@ from yaff.grasp import Grasps
 from yaff.hand import load_hand
 from yaff.hand.forearm import forearm_direction
 from yaff.objects import StandInSource, load_object
-from yaff.objects.resting import resting_planes
 
 
 def test_a_hand_hanging_from_above_is_free_of_the_table_below_it_and_of_no_other(cache_dir: Path) -> None:
     hand, obj = load_hand(), load_object("003_cracker_box", StandInSource(), cache_dir)
-    planes = resting_planes(obj.solid, obj.centre_of_mass)
+    planes = obj.tables
     reach = float(np.abs(obj.solid.bounds).max()) + 0.05
     Ts = []
     for plane in planes:  # fingers down, the elbow over the hand

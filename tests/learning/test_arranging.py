@@ -20,15 +20,16 @@ from pipelines.training.shapes import ShapeOptions
 from yaff.errors import ConfigError
 from yaff.geometry.transforms import apply, invert
 from yaff.hand import load_hand
-from yaff.learning.arranging import STANDING, Arranged, Arranger, standing_heights, with_arranged
+from yaff.learning.arranging import Arranged, Arranger, with_arranged
 from yaff.learning.batches import BatchMaker
 from yaff.learning.clouds import ObjectClouds
 from yaff.learning.config import ArrangingConfig, LossConfig, ObservationConfig
 from yaff.learning.instances import InstanceTable
+from yaff.learning.standing import STANDING, Standings
 from yaff.learning.targets import GraspTargets
 from yaff.objects import ObjectModel
 
-ARRANGING = ArrangingConfig(arrangements=3, views=2, fewest=2, most=2)
+ARRANGING = ArrangingConfig(arrangements=2, set_down=2, views=2, fewest=2, most=2)
 CONFIG = TrainConfig(
     data=DataSection(validation=0.34),
     generated=ARRANGING,
@@ -48,13 +49,18 @@ def data(scenes: Path, cache_dir: Path) -> TrainingData:
 @pytest.fixture(scope="module")
 def made(table: InstanceTable, boxes: list[ObjectModel]) -> list[Arranged]:
     arranger = Arranger(table, load_hand(), boxes, ARRANGING)
-    some = [arranger.arrange((0, 11, number)) for number in range(3)]
+    some = [arranger.dropped((0, 11, number)) for number in range(2)]
+    some += [arranger.set_down((0, 13, number)) for number in range(2)]
     return [one for one in some if one is not None]
 
 
 @pytest.fixture(scope="module")
 def extended(table: InstanceTable, made: list[Arranged]) -> InstanceTable:
     return with_arranged(table, made, 0, 2)
+
+
+def scenes_of(table: InstanceTable) -> tuple[int, ...]:
+    return tuple(np.unique(table.scene[table.frame[table.rows]]).tolist())
 
 
 def test_what_is_called_feasible_is_free_of_table_and_neighbour(
@@ -133,14 +139,14 @@ def test_what_is_made_up_stands_as_deep_in_the_table_as_what_was_recorded(
         return [apply(T, np.asarray(by_index[index].solid.vertices))[:, 2].min() for index, T in pairs]
 
     sunk = replace(table, plane=table.plane - np.array([0.0, 0.0, 0.0, 0.004]))
-    heights, deeper = standing_heights(table, boxes), standing_heights(sunk, boxes)
+    heights, deeper = Standings.of(table, boxes).height, Standings.of(sunk, boxes).height
     assert len(heights)
     np.testing.assert_allclose(deeper, heights - 0.004)
     standing = [height for one in made for height in lowest(one) if abs(height) < STANDING]
     assert standing
     assert all(np.abs(heights - height).min() < 1e-9 for height in standing)
     arranger = Arranger(sunk, load_hand(), boxes, ARRANGING)
-    again = [arranger.arrange((0, 11, number)) for number in range(3)]
+    again = [arranger.dropped((0, 11, number)) for number in range(2)]
     standing = [height for one in again if one is not None for height in lowest(one) if abs(height) < STANDING]
     assert all(np.abs(deeper - height).min() < 1e-9 for height in standing)
 
@@ -152,7 +158,7 @@ def test_only_types_that_were_asked_for(table: InstanceTable, made: list[Arrange
 
 
 def test_any_number_of_processes_makes_the_same(data: TrainingData, made: list[Arranged], tmp_path: Path) -> None:
-    task = ArrangingTask(data.shards.folder, "all", data.recipes, ARRANGING, 0)
+    task = ArrangingTask(data.shards.folder, "all", scenes_of(data.table("all")), data.recipes, ARRANGING, 0)
     for _ in range(2):  # the second time from the parts that are there
         (one,) = [arranged(task, tmp_path, Workforce(1), QuietProgress())]
         assert len(one) == len(made)
@@ -163,8 +169,24 @@ def test_any_number_of_processes_makes_the_same(data: TrainingData, made: list[A
     assert read_arranged(tmp_path / "none.npz") == []
 
 
+def test_objects_of_validation_scenes_do_not_show_how_to_stand(
+    data: TrainingData, boxes: list[ObjectModel], tmp_path: Path
+) -> None:
+    learnt, kept = data.divided(CONFIG.data)
+    assert not set(scenes_of(learnt)) & set(scenes_of(kept))
+    recorded = Standings.of(learnt, boxes)
+    assert len(recorded.height) < len(Standings.of(data.table("train"), boxes).height)
+    few, by_index = replace(ARRANGING, arrangements=0), {model.index: model for model in boxes}
+    task = ArrangingTask(data.shards.folder, "train", scenes_of(learnt), data.recipes, few, 0)
+    for one in arranged(task, tmp_path, Workforce(1), QuietProgress()):
+        for index, T in zip(one.object_index.tolist(), one.Ts_world_object, strict=True):
+            lowest = apply(T, np.asarray(by_index[index].solid.vertices))[:, 2].min()
+            assert np.abs(recorded.height - lowest).min() < 1e-9
+
+
 def test_training_on_them_goes_on_where_it_was(data: TrainingData, made: list[Arranged], tmp_path: Path) -> None:
-    task = ArrangingTask(data.shards.folder.resolve(), CONFIG.data.split, data.recipes, ARRANGING, 0)
+    scenes = scenes_of(data.divided(CONFIG.data)[0])
+    task = ArrangingTask(data.shards.folder.resolve(), CONFIG.data.split, scenes, data.recipes, ARRANGING, 0)
     for folder in ("whole", "halves"):  # no processes for three arrangements
         arranged(task, tmp_path / folder, Workforce(1), QuietProgress())
     whole = Trainer(data, CONFIG, tmp_path / "whole")
@@ -176,7 +198,7 @@ def test_training_on_them_goes_on_where_it_was(data: TrainingData, made: list[Ar
     Trainer(data, CONFIG, tmp_path / "halves").run(QuietProgress())
     one, other = (Checkpoint.load(tmp_path / folder / LAST) for folder in ("whole", "halves"))
     assert one.history == other.history
-    fewer = replace(CONFIG, generated=replace(ARRANGING, arrangements=2))
+    fewer = replace(CONFIG, generated=replace(ARRANGING, arrangements=1))
     with pytest.raises(ConfigError, match=r"generated\.arrangements"):
         Trainer(data, fewer, tmp_path / "whole")
 
@@ -193,7 +215,7 @@ def test_held_out_objects_only_stand_beside_others(data: TrainingData, made: lis
 
 
 def test_numbers_that_make_no_sense() -> None:
-    for wrong in ({"arrangements": -1}, {"views": 0}, {"fewest": 4, "most": 3}):
+    for wrong in ({"arrangements": -1}, {"set_down": -1}, {"views": 0}, {"fewest": 4, "most": 3}):
         with pytest.raises(ConfigError, match="generated"):
             ArrangingConfig(**wrong)
     with pytest.raises(ConfigError, match="made-up arrangements"):

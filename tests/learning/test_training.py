@@ -20,7 +20,7 @@ from pipelines.toml import read_toml
 from pipelines.training.checkpoints import BEST, LAST, Checkpoint
 from pipelines.training.config import DataSection, OptimiserSection, RunSection, TrainConfig
 from pipelines.training.data import TrainingData
-from pipelines.training.evaluation import Evaluation, EvaluationConfig, evenly_drawn
+from pipelines.training.evaluation import RAW, Evaluation, EvaluationConfig, evenly_drawn
 from pipelines.training.loop import Trainer
 from pipelines.training.shapes import ShapeOptions
 from pipelines.training.validation import DISPLACED, SHUFFLED, TRUTH, corrupted_copies, findings
@@ -246,6 +246,21 @@ def test_instances_are_drawn_evenly(table: InstanceTable) -> None:
     assert len(evenly_drawn(table, 10_000, seed=0)) == len(table)
 
 
+def test_types_of_the_whole_split_are_those_of_all_its_instances(data: TrainingData, trained: Path) -> None:
+    checkpoint = Checkpoint.load(trained)
+    few, every = (
+        Evaluation(data, EvaluationConfig("all", count, 0), CONFIG.observation).types_of_split(checkpoint)
+        for count in (2, 10_000)
+    )
+    assert few == every, "however many are judged"
+    evaluation = Evaluation(data, EvaluationConfig("all", 10_000, 0), CONFIG.observation)
+    answer = evaluation.of_model(checkpoint)[RAW]()
+    assert every.instances == len(evaluation.rows) == len(answer.types)
+    right = evaluation.feasible[np.arange(every.instances), answer.types.argmax(1)]
+    assert every.top1 == pytest.approx(right.mean())
+    assert every.top1 <= every.top3 <= 1.0
+
+
 def test_corrupted_copies_are_noticed(data: TrainingData) -> None:
     evaluation = Evaluation(data, EvaluationConfig(split="all", instances=16, physics=0), CONFIG.observation)
     judged = evaluation.run(corrupted_copies(evaluation, 0.03), QuietProgress())
@@ -281,6 +296,7 @@ def test_the_commands(
     table = json.loads((run / "evaluation" / "evaluation.json").read_text())
     assert set(table["rows"]) >= {"model", "model, not refined", "random library grasp", "ground truth"}
     assert table["rows"]["ground truth"]["top1"] == 1.0
+    assert table["whole_split"]["instances"] >= table["instances"]
     assert "| model |" in (run / "evaluation" / "evaluation.md").read_text()
     for name in ("curves", "confusion", "predictions"):
         assert size_of(run / "evaluation" / f"{name}.png")[0] > 200

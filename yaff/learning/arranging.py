@@ -1,10 +1,9 @@
 """Arrangements made up to learn from: the same objects and grasps, dropped anew beside each other.
 
 All frames of a video show one arrangement, and it is the arrangement that decides which of an object's grasps are
-feasible; a dataset of 80 videos has hardly any. So objects are dropped on a table in a simulation, feasibility is
-decided by the code that decided it for the dataset, and the cameras are those of recorded frames, held over the new
-table as they were over theirs. Poses that were measured have their objects some millimetres in the table or over it,
-which for flat ones decides what a finger can get under: what is made up stands as recorded objects do.
+feasible; a dataset of 80 videos has hardly any. So objects are dropped on a table in a simulation, or set down there as
+recorded ones stand (:mod:`yaff.learning.standing`), feasibility is decided by the code that decided it for the dataset,
+and the cameras are those of recorded frames, held over the new table as they were over theirs.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from yaff.grasp.batch import Grasps
 from yaff.hand import HandModel
 from yaff.learning.config import ArrangingConfig
 from yaff.learning.instances import InstanceTable
+from yaff.learning.standing import STANDING, Standings, set_down
 from yaff.objects import ObjectModel
 from yaff.scene.feasibility import FeasibilityConfig, feasibility
 from yaff.scene.piles import drop_pile
@@ -31,9 +31,6 @@ from yaff.store.columns import TYPES
 Array = np.ndarray
 
 _TABLE = Plane(np.array([0.0, 0.0, 1.0]), 0.0)
-
-STANDING = 0.01
-"""An object whose lowest point is nearer to the table than this stands on it, metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,21 +44,21 @@ class Arranged:
 
 
 class Arranger:
-    """Drops objects and decides what is feasible.
+    """Drops objects or sets them down, and decides what is feasible.
 
     Args:
-        table: whose grasps are tried, all that the dataset holds of each object; of its rows is learnt how exactly
-            objects stand on their table.
+        table: whose grasps are tried, all that the dataset holds of each object; of its rows is learnt how objects
+            stand on their table.
         hand: the hand that took them.
-        models: the objects to drop; grasps of other objects are not tried.
-        config: how many are dropped.
+        models: the objects; grasps of others are not tried.
+        config: how many are put beside each other.
     """
 
     def __init__(
         self, table: InstanceTable, hand: HandModel, models: Sequence[ObjectModel], config: ArrangingConfig
     ) -> None:
         self._hand, self._config = hand, config
-        self._heights = standing_heights(table, models)
+        self._standings = Standings.of(table, models)
         self._models = {model.index: model for model in models}
         self._rows = {index: np.flatnonzero(table.grasps.object_index == index) for index in self._models}
         self._grasps: Mapping[int, Grasps] = {
@@ -74,42 +71,36 @@ class Arranger:
             if len(grasps)
         }
 
-    def arrange(self, seed: tuple[int, ...]) -> Arranged | None:
-        """One arrangement; None where its objects would not come to rest."""
-        rng, config = np.random.default_rng(seed), self._config
-        most = min(config.most, len(self._models))
-        count = int(rng.integers(min(config.fewest, most), most + 1))
-        chosen = rng.permutation(sorted(self._models))[:count]
+    def dropped(self, seed: tuple[int, ...]) -> Arranged | None:
+        """Objects dropped one after the other; None where they would not come to rest."""
+        rng = np.random.default_rng(seed)
+        chosen = self._chosen(rng)
         try:
             Ts = drop_pile([self._models[int(index)] for index in chosen], rng)
         except PhysicsError:
             return None
-        if len(self._heights):
-            for index, T, height in zip(chosen, Ts, rng.choice(self._heights, size=count), strict=True):
-                lowest = _lowest(self._models[int(index)], T[2])
+        if len(self._standings.height):
+            for index, T, height in zip(chosen, Ts, rng.choice(self._standings.height, size=len(chosen)), strict=True):
+                lowest = (np.asarray(self._models[int(index)].solid.vertices) @ T[2, :3]).min() + T[2, 3]
                 T[2, 3] += height - lowest if abs(lowest) < STANDING else 0.0
+        return self._decided(chosen, Ts)
+
+    def set_down(self, seed: tuple[int, ...]) -> Arranged:
+        """Objects set down beside each other as recorded ones stand; what finds no room is left out."""
+        rng = np.random.default_rng(seed)
+        chosen = self._chosen(rng)
+        kept, Ts = set_down([self._models[int(index)] for index in chosen], self._standings, rng)
+        return self._decided(chosen[kept], Ts)
+
+    def _chosen(self, rng: np.random.Generator) -> Int64[Array, "k"]:
+        most = min(self._config.most, len(self._models))
+        count = int(rng.integers(min(self._config.fewest, most), most + 1))
+        return rng.permutation(sorted(self._models))[:count].astype(np.int64)
+
+    def _decided(self, chosen: Int64[Array, "k"], Ts: Float64[Array, "k 4 4"]) -> Arranged:
         verdicts = feasibility(self._hand, self._models, Ts, chosen, _TABLE, self._grasps, posed=self._posed)
         rows = [self._rows[int(i)][np.flatnonzero(v.code == 0)] for i, v in zip(chosen, verdicts, strict=True)]
-        return Arranged(chosen.astype(np.int64), Ts, tuple(rows))
-
-
-def standing_heights(table: InstanceTable, models: Sequence[ObjectModel]) -> Float64[Array, "h"]:
-    """How far the lowest points of objects that stand on a table are over it (metres; negative: in it), for every
-    placement of the table's rows whose plane is known."""
-    by_index = {model.index: model for model in models}
-    placements, first = np.unique(table.placement[table.rows], return_index=True)
-    heights = [
-        _lowest(by_index[index], table.plane[placement])
-        for placement, index in zip(placements.tolist(), table.object_index[table.rows[first]].tolist(), strict=True)
-        if table.plane_known[placement] and index in by_index
-    ]
-    heights = np.array(heights, np.float64)
-    return heights[np.abs(heights) < STANDING]
-
-
-def _lowest(model: ObjectModel, plane: Float64[Array, "4"]) -> float:
-    """The least height of an object over a plane of its frame, metres."""
-    return float((np.asarray(model.solid.vertices) @ plane[:3]).min() + plane[3])
+        return Arranged(chosen, Ts, tuple(rows))
 
 
 def seen_from(table: InstanceTable, seed: int, count: int) -> tuple[Float64[Array, "v 4 4"], Int64[Array, "v"]]:

@@ -45,18 +45,25 @@ class ArrangingConfig:
     """Arrangements that are made up to learn from, beside those that were recorded."""
 
     arrangements: int = 0
-    """How many; 0 for none."""
+    """How many are dropped on a table in a simulation; 0 for none."""
+    set_down: int = 0
+    """How many more are set down beside each other as recorded ones stand: ten in the time in which one is dropped."""
     views: int = 8
     """Cameras that each is seen from."""
     fewest: int = 3
     """Objects of an arrangement."""
     most: int = 6
 
+    @property
+    def total(self) -> int:
+        """How many there are in all."""
+        return self.arrangements + self.set_down
+
     def __post_init__(self) -> None:
-        if self.arrangements < 0 or self.views < 1 or not 1 <= self.fewest <= self.most:
+        if min(self.arrangements, self.set_down) < 0 or self.views < 1 or not 1 <= self.fewest <= self.most:
             raise ConfigError(
-                f"generated: {self.arrangements} arrangements of {self.fewest} to {self.most} objects seen from "
-                f"{self.views} cameras",
+                f"generated: {self.arrangements} arrangements that are dropped and {self.set_down} set down, of "
+                f"{self.fewest} to {self.most} objects seen from {self.views} cameras",
                 remedy="none or more arrangements, 1 or more of the others, no more at least than at most",
             )
 

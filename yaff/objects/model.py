@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 import trimesh
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 
 from yaff.geometry.signed_distance import SignedDistanceGrid
+from yaff.objects.resting import resting_planes
 from yaff.objects.sources import MeshSource
 from yaff.objects.surface import thickness
 
@@ -66,3 +67,8 @@ class ObjectModel:
     def surface_thickness(self) -> Float[Array, "m"]:
         """How far the solid reaches inward from each surface point, metres: the wall of a mug, the girth of a can."""
         return thickness(self.sdf, self.surface_points, self.surface_normals)
+
+    @cached_property
+    def tables(self) -> Float64[Array, "p 4"]:
+        """Planes on which the object rests, the likeliest first (:func:`yaff.objects.resting.resting_planes`)."""
+        return resting_planes(self.solid, self.centre_of_mass)

@@ -14,7 +14,6 @@ from yaff.errors import InputError
 from yaff.grasp import Grasps
 from yaff.hand import HandModel
 from yaff.objects import ObjectModel
-from yaff.objects.resting import resting_planes
 from yaff.search.config import SearchConfig
 from yaff.search.grip import too_heavy
 from yaff.search.harvest import Harvest
@@ -121,7 +120,7 @@ def _search(
             if enough or (not harvest.verified and near < config.refine.promise) or _hopeless(harvest, config):
                 break
         if len(harvest.verified) >= config.refine.promise:
-            test(config.refine.rounds, resting_planes(obj.solid, obj.centre_of_mass), keep)
+            test(config.refine.rounds, obj.tables, keep)
         harvest.explain(world)
     return ""
 
