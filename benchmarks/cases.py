@@ -5,26 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.figures import Figure, best_of
 from benchmarks.hand import hand
-
-Figure = tuple[str, float, str]
-
-
-def best_of(times: int, work: Callable[[], object]) -> float:
-    """Seconds of the quickest of several runs."""
-    seconds = []
-    for _ in range(times):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
 
 
 def command_line() -> Iterator[Figure]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-Figure = tuple[str, float, str]
+from benchmarks.figures import Figure
+
 SIZES = (1, 64, 1024)
 REACH = 0.008
 """A hand this near touches: metres."""
@@ -162,7 +163,7 @@ def published_grasps() -> Iterator[Figure]:
     import trimesh
     from scipy.spatial import cKDTree
 
-    from benchmarks.real import real_data
+    from benchmarks.data import real_data
     from yaff.geometry import distance_field
     from yaff.grasp.batch import Grasps
     from yaff.hand import Anatomy, load_hand

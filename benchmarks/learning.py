@@ -24,8 +24,8 @@ from typing import Any
 import torch
 import tyro
 
+from benchmarks.data import real_data
 from benchmarks.machine import description
-from benchmarks.real import real_data
 from pipelines.commands.parsing import say, write_table
 from pipelines.progress import QuietProgress, default_progress
 from pipelines.toml import read_toml

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import tyro
 
-from benchmarks.real import real_data
+from benchmarks.data import real_data
 from benchmarks.running import status_of
 from pipelines.commands.parsing import say, write_table
 from pipelines.config import BuildConfig, HandSection, ObjectsSection

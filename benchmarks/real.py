@@ -12,23 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cases import Figure
+from benchmarks.data import real_data
+from benchmarks.figures import Figure
 from benchmarks.hand import published_grasps
-from yaff.errors import MissingFileError
 
 OBJECTS = ("025_mug", "006_mustard_bottle", "011_banana")
-
-
-def real_data() -> Path:
-    """The folder with the real data.
-
-    Raises:
-        MissingFileError: it is not there.
-    """
-    folder = Path(os.environ.get("YAFF_DATA", "../shared/data")).resolve()
-    if not folder.is_dir():
-        raise MissingFileError("no real data", where=folder, remedy="set YAFF_DATA to the folder that holds it")
-    return folder
 
 
 def _yaff(*words: str | Path) -> float:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
+from benchmarks.figures import Figure
 from pipelines.build import project_task
 from pipelines.config import BuildConfig, DatasetSection, HandSection, ObjectsSection, OutputSection
 from pipelines.executor import Workforce
@@ -39,7 +40,7 @@ INTRINSICS = np.array([[1066.778, 0, 312.9869], [0, 1067.487, 241.3109], [0, 0, 
 """Of the camera of videos 0 to 59."""
 
 
-def real_scale() -> Iterator[tuple[str, float, str]]:
+def real_scale() -> Iterator[Figure]:
     """Seconds of projection and verification, geometry of the objects prepared beforehand."""
     data = Path(os.environ.get("YAFF_DATA", "../shared/data")).resolve()
     if not data.is_dir():

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 
-from benchmarks.cases import Figure, best_of
-from benchmarks.real import real_data
+from benchmarks.data import real_data
+from benchmarks.figures import Figure, best_of
 
 
 def scenes() -> Iterator[Figure]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import tyro
 
-from benchmarks.real import real_data
+from benchmarks.data import real_data
 from benchmarks.running import status_of
 from benchmarks.search_on_tables import table_row
 from benchmarks.search_table import Row, Searched, comparison_row, library_rows, object_rows

@@ -7,7 +7,6 @@ from functools import partial
 
 from nicegui import ui
 
-from annotator.app.keys import KEYS
 from annotator.store.checks import LONGEST_TEXT, checked_name
 from yaff.errors import InputError
 
@@ -57,13 +56,3 @@ def ask_reason(title: str, then: Callable[[str], None]) -> None:
 
 def _choose(field: ui.input, text: str) -> None:
     field.set_value(text)
-
-
-def cheat_sheet() -> None:
-    """Every key."""
-    with ui.dialog(value=True), ui.card():
-        ui.label("Keys").classes("text-lg")
-        with ui.grid(columns=2).classes("gap-x-6 gap-y-1 text-sm"):
-            for key in KEYS:
-                ui.label(key.shown).classes("font-mono")
-                ui.label(key.meaning)

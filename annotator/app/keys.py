@@ -32,12 +32,6 @@ def _thumb(preset: str) -> Callable[[Page, float], Any]:
     return lambda page, _: page.attempt(lambda: page._desk().preset_thumb(preset))
 
 
-def _help(_page: Page, _size: float) -> None:
-    from annotator.app.dialogs import cheat_sheet
-
-    cheat_sheet()
-
-
 KEYS: tuple[Key, ...] = (
     Key("a", "a", "accept", lambda p, _: p.accept()),
     Key("r", "r", "reject", lambda p, _: p.reject()),
@@ -67,9 +61,19 @@ KEYS: tuple[Key, ...] = (
     Key("j", "j", "wrist swings 1°", _nudge("y", degrees=1.0)),
     Key("l", "l", "wrist swings 1° back", _nudge("y", degrees=-1.0)),
     Key("d", "d", "dark or light", lambda p, _: p.toggle_dark()),
-    Key("?", "?", "this sheet", _help),
+    Key("?", "?", "this sheet", lambda _p, _: cheat_sheet()),
 )
 """Letters do nothing while a text is written or a dialog is open."""
+
+
+def cheat_sheet() -> None:
+    """Every key."""
+    with ui.dialog(value=True), ui.card():
+        ui.label("Keys").classes("text-lg")
+        with ui.grid(columns=2).classes("gap-x-6 gap-y-1 text-sm"):
+            for key in KEYS:
+                ui.label(key.shown).classes("font-mono")
+                ui.label(key.meaning)
 
 
 def bind_keys(page: Page) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from nicegui import app, background_tasks, run, ui
 
 from annotator.app.components import JointPanel, PosedHand, TexturedObject, WristGizmo
-from annotator.app.dialogs import ask_name, ask_reason, cheat_sheet
+from annotator.app.dialogs import ask_name, ask_reason
 from annotator.app.frame_panel import FramePanel
-from annotator.app.keys import bind_keys
+from annotator.app.keys import bind_keys, cheat_sheet
 from annotator.app.queue_panel import QueuePanel
 from annotator.app.routes import PREFIX
 from annotator.app.scene_data import grasp_json

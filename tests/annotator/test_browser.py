@@ -126,6 +126,16 @@ def test_the_whole_story(server, page, library, doubtful, tmp_path):
     page.wait_for_timeout(300)
     assert page.get_by_text("Why is it rejected?").count() == 0
     page.get_by_label("note").fill("")
+    page.get_by_label("note").blur()
+
+    # every key is on a sheet, and behind it none is a command
+    page.keyboard.press("?")
+    page.get_by_text("wrist rolls 1° back").wait_for()
+    page.keyboard.press("r")
+    page.wait_for_timeout(300)
+    assert page.get_by_text("Why is it rejected?").count() == 0
+    page.keyboard.press("Escape")
+    page.get_by_text("wrist rolls 1° back").wait_for(state="hidden")
 
     # accepted it cannot be: it was never verified
     page.get_by_role("button", name="Accept").click()
