@@ -1,7 +1,7 @@
 """Whether the dataset teaches: everything that is asked of training and evaluation, measured and printed as one table.
 
 Usage:
-    python -m benchmarks.learning --library out/bench-search/library.h5      # an hour: two trainings of 18 minutes
+    python -m benchmarks.learning --library out/bench-search/library.h5      # an hour: two trainings of a quarter of one
     python -m benchmarks.learning --library library.h5 --minutes 3 --physics 20 --held-out 025_mug
     python -m benchmarks.learning --shards shards                            # shards that are there already
 
@@ -58,7 +58,7 @@ class Options:
     config: Path = Path("configs/training/small.toml")
     stride: int = 20
     """Every stride-th frame is projected."""
-    minutes: float = 14.0
+    minutes: float = 11.0
     """Time of a training, beside that for made-up arrangements; the number of steps is chosen to fit."""
     instances: int = 200
     physics: int = 100

@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
     if options.json:
         write_json({**vars(result), "seed": options.settings.optimiser.seed})
         return 0
-    say(f"{result.step:,} steps, ended by {result.stopped}; least validation loss {result.best:.4f}")
+    say(f"{result.step:,} steps, ended by {result.stopped}; least validation loss of the hands {result.best:.4f}")
     say(f"{result.instances_per_second:.0f} instances a second, {100 * result.model_share:.1f} % of it in the model")
     say(f"checkpoint  {result.checkpoint}")
     return 0

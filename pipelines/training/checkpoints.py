@@ -12,9 +12,9 @@ from pipelines.training.config import DECIDES, TrainConfig
 from yaff.errors import ConfigError, FormatError, InputError, MissingFileError
 from yaff.store.atomic import atomic_file
 
-FORMAT, VERSION = "yaff-checkpoint", 1
+FORMAT, VERSION = "yaff-checkpoint", 2
 LAST, BEST = "last.pt", "best.pt"
-"""The newest checkpoint of a run, and the one whose validation was best."""
+"""The newest checkpoint of a run, and the one whose hands were best in validation."""
 
 
 @dataclass
@@ -29,12 +29,16 @@ class Checkpoint:
     step: int
     weights: Mapping[str, Any]
     average: Mapping[str, Any]
-    """Running mean of the weights: what is used."""
+    """Running mean of the weights: what places hands."""
+    naming: Mapping[str, Any]
+    """The running mean when the types were best in validation: what names them."""
     optimiser: Mapping[str, Any]
     best: float
-    """Least validation loss so far."""
+    """Least validation loss of the hands so far."""
+    best_naming: float
+    """The same of the types."""
     waited: int
-    """Validations since then."""
+    """Validations since either was least."""
     history: dict[str, list[list[float]]] = field(default_factory=dict)
     """Rows (step, value) of every curve."""
 

@@ -213,13 +213,17 @@ class Predictors:
         checkpoint.check_hand(data.shards.index.hand, data.shards.folder)
         self._device = chosen_device(device)
         space = HandSpace(data.hand).to(self._device)
-        model = AffordanceModel(checkpoint.config.model, space.width)
-        model.load_state_dict(dict(checkpoint.average))
-        model = model.to(self._device)
+
+        def of(weights: Mapping[str, torch.Tensor]) -> AffordanceModel:
+            model = AffordanceModel(checkpoint.config.model, space.width)
+            model.load_state_dict(dict(weights))
+            return model.to(self._device)
+
+        placing, naming = of(checkpoint.average), of(checkpoint.naming)
         stage = LastStage(rig, data.models, refinement, self._device)
         self._of = {
-            True: Predictor(model, space, stage, prediction),
-            False: Predictor(model, space, stage.unrefined(), prediction),
+            True: Predictor(placing, naming, space, stage, prediction),
+            False: Predictor(placing, naming, space, stage.unrefined(), prediction),
         }
 
     def answer(self, maker: BatchMaker, rows: Array, seed: int, refined: bool = True) -> Answer:

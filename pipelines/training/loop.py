@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ class Trained:
 
     step: int
     best: float
-    """Least validation loss, as :func:`_merit` counts it."""
+    """Least validation loss of the hands."""
     stopped: str
     """Why it ended: "steps", "patience" or "minutes"."""
     instances_per_second: float
@@ -110,6 +110,7 @@ class Trainer:
         self.average = AffordanceModel(config.model, self.space.width).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
         self.average.requires_grad_(False)
+        self.naming = {name: value.clone() for name, value in self.average.state_dict().items()}
         distance = TorchSignedDistance([model.sdf for model in data.models], device=self.device)
         vertices = farthest_points(data.hand.template, config.loss.vertices_posed)
         self.losses = Losses(config.loss, self.space, distance, vertices, bfloat16=self.bfloat16).to(self.device)
@@ -117,7 +118,7 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=optimiser.rate, weight_decay=optimiser.weight_decay
         )
-        self.step, self.best, self.waited = 0, math.inf, 0
+        self.step, self.best, self.best_naming, self.waited = 0, math.inf, math.inf, 0
         self.history: dict[str, list[list[float]]] = {}
         if found:
             self._restore(found)
@@ -126,7 +127,9 @@ class Trainer:
         self.model.load_state_dict(dict(found.weights))
         self.average.load_state_dict(dict(found.average))
         self.optimiser.load_state_dict(dict(found.optimiser))
-        self.step, self.best, self.waited, self.history = found.step, found.best, found.waited, found.history
+        self.naming = dict(found.naming)
+        self.step, self.waited, self.history = found.step, found.waited, found.history
+        self.best, self.best_naming = found.best, found.best_naming
 
     def checkpoint(self) -> Checkpoint:
         """The state as it is now."""
@@ -137,8 +140,10 @@ class Trainer:
             step=self.step,
             weights=self.model.state_dict(),
             average=self.average.state_dict(),
+            naming=self.naming,
             optimiser=self.optimiser.state_dict(),
             best=self.best,
+            best_naming=self.best_naming,
             waited=self.waited,
             history=self.history,
         )
@@ -253,13 +258,23 @@ class Trainer:
     def _validate_and_keep(self, writer: SummaryWriter, say: Any) -> None:
         values = self.validate()
         self._note(writer, "validation", values)
-        found = _merit(values, self.config.loss.types)
-        better = found < self.best
-        self.best, self.waited = (found, 0) if better else (self.best, self.waited + 1)
-        say(f"validation at step {self.step}: {_words(values)}{'  best' if better else ''}")
+        hands, types = _merits(values, self.config.loss.types)
+        better_hands, better_types = hands < self.best, types < self.best_naming
+        self.waited = 0 if better_hands or better_types else self.waited + 1
+        self.best, self.best_naming = min(hands, self.best), min(types, self.best_naming)
+        if better_types:
+            self.naming = {name: value.clone() for name, value in self.average.state_dict().items()}
+        words = "".join(
+            f"  best {name}" for name, better in (("hands", better_hands), ("types", better_types)) if better
+        )
+        say(f"validation at step {self.step}: {_words(values)}{words}")
         state = self.checkpoint()
-        if better:  # first, so that a kill between the two leaves a best one at least as good as the last one says
-            state.save(self.folder / BEST)
+        # first, so that a kill between the two leaves a best one at least as good as the last one says
+        best = self.folder / BEST
+        if better_hands or not best.is_file():
+            state.save(best)
+        elif better_types:
+            replace(Checkpoint.load(best), naming=self.naming, best_naming=types).save(best)
         state.save(self.folder / LAST)
 
     def _note(self, writer: SummaryWriter, kind: str, values: Mapping[str, float]) -> None:
@@ -268,10 +283,14 @@ class Trainer:
             self.history.setdefault(f"{kind}/{name}", []).append([float(self.step), value])
 
 
-def _merit(values: Mapping[str, float], weight: float) -> float:
-    """What the best weights are chosen by, small is good: the validation loss, but types by how often the likeliest one
-    is right. Long before that gets worse their likelihood does, which only says that the network is too sure."""
-    return values["total"] - weight * values["types"] + (1.0 - values["top1"])
+def _merits(values: Mapping[str, float], weight: float) -> tuple[float, float]:
+    """What the best hands and the best types are chosen by, small is good.
+
+    Types are learnt long before hands are, and then learnt by heart. So each is kept where validation found it best;
+    types by their likelihood and by how often the likeliest is right, of which neither tells all: the first gets worse
+    where the network is only too sure, the second hangs on few instances.
+    """
+    return values["total"] - weight * values["types"], values["types"] + 1.0 - values["top1"]
 
 
 def _schedule(step: int, warmup: int, total: int) -> float:

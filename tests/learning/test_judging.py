@@ -170,7 +170,8 @@ def test_a_network_that_knows_nothing_still_predicts_hands(
     space = HandSpace(rig.model)
     config = PredictionConfig(grasps=3, drawn=8, refined=4, types=4, steps=2)
     stage = LastStage(rig, boxes, LastStageConfig(iterations=2))
-    predictor = Predictor(AffordanceModel(SMALL, space.width), space, stage, config)
+    model = AffordanceModel(SMALL, space.width)
+    predictor = Predictor(model, model, space, stage, config)
     batch = maker.make(maker.table.rows[:5], (0,))
     first, again = (predictor.predict(batch, torch.Generator().manual_seed(3)) for _ in range(2))
     for name, values in vars(first).items():

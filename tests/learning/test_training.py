@@ -85,7 +85,8 @@ def same(one: Path, other: Path) -> None:
     a, b = Checkpoint.load(one / LAST), Checkpoint.load(other / LAST)
     assert a.step == b.step
     assert a.history == b.history
-    for kind in ("weights", "average"):
+    assert (a.best, a.best_naming, a.waited) == (b.best, b.best_naming, b.waited)
+    for kind in ("weights", "average", "naming"):
         for name, values in getattr(a, kind).items():
             assert torch.allclose(values, getattr(b, kind)[name], rtol=1e-6, atol=1e-8), name
 
@@ -97,6 +98,33 @@ def test_resumed_is_as_uninterrupted(data: TrainingData, trained: Path, tmp_path
     assert again.step == 3
     assert again.run(QuietProgress()).step == 6
     same(trained, tmp_path)
+
+
+@pytest.mark.parametrize("types_best_at", [2, 4])
+def test_hands_and_types_are_each_kept_where_they_were_best(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, types_best_at: int
+) -> None:
+    averages: list[dict[str, torch.Tensor]] = []
+
+    def validate(trainer: Trainer) -> dict[str, float]:
+        """Hands are best at step 3, whatever the types are."""
+        averages.append({name: value.clone() for name, value in trainer.average.state_dict().items()})
+        types = 0.3 if trainer.step == types_best_at else 0.5
+        return {"types": types, "top1": 0.8, "total": abs(trainer.step - 3) + 1.0 + types}
+
+    monkeypatch.setattr(Trainer, "validate", validate)
+    run = replace(CONFIG.run, checkpoint_every=1)
+    config = replace(CONFIG, optimiser=replace(CONFIG.optimiser, steps=5), run=run)
+    # killed after every step: what was best has to survive it
+    for step in range(1, 6):
+        stopped = Trainer(data, replace(config, run=replace(run, minutes=0.0)), tmp_path).run(QuietProgress())
+        assert stopped.step == step
+    best = Checkpoint.load(tmp_path)
+    assert best.best == pytest.approx(1.0)
+    assert best.best_naming == pytest.approx(0.5)
+    for found, step in ((best.average, 3), (best.naming, types_best_at)):
+        assert all(torch.equal(found[name], value) for name, value in averages[step - 1].items())
+    assert Checkpoint.load(tmp_path / LAST).waited == 5 - max(3, types_best_at)
 
 
 def size_of(picture: Path) -> tuple[int, int]:

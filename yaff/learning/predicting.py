@@ -85,20 +85,28 @@ class Predictor:
     """A trained network at work.
 
     Args:
-        model: the network, on the device of the stage.
+        model: the network that places hands, on the device of the stage.
+        naming: the network that says which types are feasible; the same, or the same at another time of its training.
         space: the hand, there too.
         stage: screens and refines; what it has refined is checked before the best are chosen.
         config: how grasps are drawn.
     """
 
-    def __init__(self, model: AffordanceModel, space: HandSpace, stage: LastStage, config: PredictionConfig) -> None:
-        self.model, self.space, self.stage, self.config = model.eval(), space, stage, config
+    def __init__(
+        self,
+        model: AffordanceModel,
+        naming: AffordanceModel,
+        space: HandSpace,
+        stage: LastStage,
+        config: PredictionConfig,
+    ) -> None:
+        self.model, self.naming, self.space, self.stage, self.config = model.eval(), naming.eval(), space, stage, config
         self._checked = stage.config.iterations > 0
 
     @torch.no_grad()
     def types(self, batch: Batch) -> Float[Tensor, "b 33"]:
         """Probability that each type is feasible."""
-        return torch.sigmoid(self.model(batch.points, batch.image).type_logits)
+        return torch.sigmoid(self.naming(batch.points, batch.image).type_logits)
 
     def predict(self, batch: Batch, generator: torch.Generator) -> Predictions:
         """Grasps of a batch, drawn with a generator on the processor."""
@@ -118,7 +126,7 @@ class Predictor:
         config, device = self.config, batch.points.device
         scene: Scene = self.model(batch.points, batch.image)
         b, n = len(batch), config.drawn
-        likely, which = torch.sigmoid(scene.type_logits).topk(config.types, dim=1)
+        likely, which = self.types(batch).topk(config.types, dim=1)
         kind = which.gather(1, _draw(likely**2, n, generator)).flatten()
         instance = torch.arange(b, device=device).repeat_interleave(n)
         places = torch.softmax(scene.place_logits[instance, kind], -1)
