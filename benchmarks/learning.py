@@ -1,7 +1,7 @@
 """Whether the dataset teaches: everything that is asked of training and evaluation, measured and printed as one table.
 
 Usage:
-    python -m benchmarks.learning --library out/bench-search/library.h5      # an hour: two trainings of a quarter of one
+    python -m benchmarks.learning --library out/bench-search/library.h5      # two trainings of a quarter of an hour
     python -m benchmarks.learning --library library.h5 --minutes 3 --physics 20 --held-out 025_mug
     python -m benchmarks.learning --shards shards                            # shards that are there already
 
