@@ -277,7 +277,15 @@ def test_the_share_judged_twice_is_about_right_and_depends_on_the_grasp_alone():
     assert judgements_wanted("025_mug/1", 1.0) == 2
 
 
-def _work(url: str, who: str, acknowledged: str, start: threading.Barrier) -> None:
+BEFORE_KILL = 5
+"""Decisions of the process that is killed, before it is."""
+
+
+def lines_of(log: Path) -> int:
+    return log.read_text().count("\n") if log.exists() else 0
+
+
+def _work(url: str, who: str, acknowledged: str, victim: str, start: threading.Barrier) -> None:
     store = ReviewStore(open_database(url))
     start.wait()  # processes come up one after the other: the first would have decided all
     with Path(acknowledged).open("a") as log:
@@ -285,6 +293,9 @@ def _work(url: str, who: str, acknowledged: str, start: threading.Barrier) -> No
             done = store.decide(lease.token, Action.ACCEPT, overruled="quick")
             log.write(done.uid + "\n")
             log.flush()
+            # who gets the database's lock is chance: without this the victim may hardly ever have had it
+            while lines_of(Path(victim)) < BEFORE_KILL <= lines_of(Path(acknowledged)) - lines_of(Path(victim)):
+                time.sleep(0.001)
     store.close()
 
 
@@ -295,11 +306,12 @@ def test_many_people_decide_each_grasp_once_and_a_killed_process_loses_nothing_a
     context = multiprocessing.get_context("spawn")
     logs = [tmp_path / f"log{k}" for k in range(3)]
     start = context.Barrier(3)
-    workers = [context.Process(target=_work, args=(url, f"p{k}", str(logs[k]), start)) for k in range(3)]
+    victim, deadline = logs[0], time.monotonic() + 60
+    arguments = [(url, f"p{k}", str(logs[k]), str(victim), start) for k in range(3)]
+    workers = [context.Process(target=_work, args=some) for some in arguments]
     for worker in workers:
         worker.start()
-    victim, deadline = logs[0], time.monotonic() + 60
-    while (not victim.exists() or victim.read_text().count("\n") < 5) and time.monotonic() < deadline:
+    while lines_of(victim) < BEFORE_KILL and time.monotonic() < deadline:
         time.sleep(0.002)
     assert workers[0].pid is not None
     os.kill(workers[0].pid, signal.SIGKILL)
