@@ -260,7 +260,7 @@ def verdicts(name: str, judged: Sequence[Method], held_out: bool) -> Iterator[Ro
     if not held_out:
         for column, least in (("top1", LEAST_TOP1), ("graspable", 0.90), ("verified", 0.40)):
             value = model[column]
-            words = "not measured" if value is None else f"{100 * value:.0f} %"
+            words = "not measured" if value is None else f"{100 * value:.1f} %"
             good = None if value is None else value >= least
             yield Row(f"{name}: {column}, refined", f">= {100 * least:.0f} %", words, good)
     for other, row in rows.items():

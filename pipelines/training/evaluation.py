@@ -83,7 +83,7 @@ class SplitTypes:
     top3: float
 
     def __str__(self) -> str:
-        return f"top 1 {100 * self.top1:.0f} %, top 3 {100 * self.top3:.0f} % of {self.instances:,} instances"
+        return f"top 1 {100 * self.top1:.1f} %, top 3 {100 * self.top3:.1f} % of {self.instances:,} instances"
 
 
 class Evaluation:
